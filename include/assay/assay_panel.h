@@ -1,0 +1,141 @@
+/* The market of a run: a calendar x symbols panel of named columns, and the corporate actions of its symbols.
+ *
+ * A panel is built once from rows in any order and is read-only afterwards: any number of threads may read it. Prices
+ * are raw (as traded), double precision; NaN is missing. Times are microseconds since 1970-01-01 00:00 UTC.
+ */
+#ifndef ASSAY_PANEL_H
+#define ASSAY_PANEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "assay/assay_error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct assay_panel assay_panel;
+typedef struct assay_panel_builder assay_panel_builder;
+
+/* The price columns have fixed numbers; further columns follow them. */
+enum {
+    ASSAY_COLUMN_OPEN = 0,
+    ASSAY_COLUMN_HIGH = 1,
+    ASSAY_COLUMN_LOW = 2,
+    ASSAY_COLUMN_CLOSE = 3,
+    ASSAY_COLUMN_VOLUME = 4,
+    ASSAY_N_PRICE_COLUMNS = 5
+};
+
+/* What kind of number a column holds; decides how splits change it as seen later. */
+typedef enum assay_column_kind {
+    ASSAY_KIND_PRICE = 0,  /* money per share: divided by later split ratios */
+    ASSAY_KIND_VOLUME = 1, /* shares: multiplied by later split ratios */
+    ASSAY_KIND_NUMBER = 2  /* neither */
+} assay_column_kind;
+
+/* When a value becomes known, relative to the bar that carries it. */
+typedef enum assay_availability {
+    ASSAY_AVAILABLE_BAR_OPEN = 0, /* at the bar's open (the open price) */
+    ASSAY_AVAILABLE_BAR_END = 1,  /* at the bar's end (everything else of a bar) */
+    ASSAY_AVAILABLE_LAGGED = 2    /* by its own availability time (point-in-time columns) */
+} assay_availability;
+
+/* What to do about rows with a non-positive or infinite price, and about duplicates within one source. */
+typedef enum assay_bad_data {
+    ASSAY_BAD_DATA_ERROR = 0,
+    ASSAY_BAD_DATA_DROP = 1, /* leave the row out (of duplicates: all but the last) */
+    ASSAY_BAD_DATA_KEEP = 2  /* keep it as it is; infinities become missing; such a bar cannot be traded */
+} assay_bad_data;
+
+/* Total-return signal prices also remove dividends from the history that strategies see. */
+typedef enum assay_signal_prices {
+    ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED = 0,
+    ASSAY_SIGNAL_PRICES_TOTAL_RETURN = 1
+} assay_signal_prices;
+
+typedef struct assay_panel_options {
+    assay_bad_data on_bad_data;
+    assay_signal_prices signal_prices;
+} assay_panel_options;
+
+/* One block of rows for the builder. Every pointer but `symbol`, `timestamp_us` and column CLOSE may be NULL: the column
+ * is then missing in these rows. Arrays have n_rows values and are read during the call only. */
+typedef struct assay_panel_rows {
+    size_t n_rows;
+    const uint32_t *symbol;                        /* ids from assay_panel_builder_symbol */
+    const int64_t *timestamp_us;
+    const double *column[ASSAY_N_PRICE_COLUMNS];   /* NaN = missing */
+    const double *dividend;                        /* cash per share on the row's date; NaN or 0 = none */
+    const double *split_ratio;                     /* new shares per old on the row's date; NaN, 0 or 1 = none */
+    const int64_t *version_us;                     /* of rows with one key the highest version wins; INT64_MIN = none */
+    const uint32_t *source;                        /* number of the file a row came from, for messages and ties */
+} assay_panel_rows;
+
+/* What the builder found and did; all counts of rows. */
+typedef struct assay_panel_report {
+    size_t n_rows;          /* rows added */
+    size_t n_replaced;      /* rows that a newer version (or a later file) of the same key replaced */
+    size_t n_dropped;       /* rows left out by on_bad_data: drop */
+    size_t n_without_close; /* rows whose close is missing: no bar of their own */
+    size_t n_events;        /* corporate actions */
+} assay_panel_report;
+
+/* A builder of an empty panel. Free it with assay_panel_builder_destroy. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_create(assay_panel_builder **out_builder, assay_error *err);
+ASSAY_API void assay_panel_builder_destroy(assay_panel_builder *builder); /* NULL: nothing */
+
+/* The id of a symbol (bytes, not NUL-terminated; 1 to 255 bytes), made at the first call. Ids count from 0 in order of first
+ * appearance; the finished panel orders symbols by bytes. ASSAY_E_NOMEM, ASSAY_E_DATA (empty or too long). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_symbol(assay_panel_builder *builder, const char *name,
+                                                                  size_t name_size, uint32_t *out_id, assay_error *err);
+
+/* The name of a source (a file), for messages. `out_source` counts from 0. Optional: source 0 is "the data" without it. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_source(assay_panel_builder *builder, const char *name,
+                                                                  uint32_t *out_source, assay_error *err);
+
+/* Appends rows, in any order. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (unknown symbol id). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_rows(assay_panel_builder *builder,
+                                                                    const assay_panel_rows *rows, assay_error *err);
+
+/* Adds a corporate action from elsewhere than a price row: `split_ratio` new shares per old (NaN, 0 or 1: none), then
+ * `cash_dividend` per new share (NaN or 0: none), both from ex_date_us on. ASSAY_E_DATA: negative or infinite. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_event(assay_panel_builder *builder, uint32_t symbol,
+                                                                     int64_t ex_date_us, double split_ratio,
+                                                                     double cash_dividend, assay_error *err);
+
+/* Makes the panel. The builder is spent afterwards, in success and failure; destroy it. `out_report` may be NULL.
+ * ASSAY_E_DATA: bad prices or duplicates under ASSAY_BAD_DATA_ERROR (the message names symbol, date, column and file), no
+ * rows with a close. ASSAY_E_NOMEM. Destroy the panel with assay_panel_destroy. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_finish(assay_panel_builder *builder,
+                                                                  const assay_panel_options *options,
+                                                                  assay_panel **out_panel, assay_panel_report *out_report,
+                                                                  assay_error *err);
+ASSAY_API void assay_panel_destroy(assay_panel *panel); /* NULL: nothing */
+
+ASSAY_API size_t assay_panel_n_bars(const assay_panel *panel);
+ASSAY_API size_t assay_panel_n_symbols(const assay_panel *panel);
+
+/* Name of symbol 0 … n_symbols − 1, NUL-terminated, owned by the panel. */
+ASSAY_API const char *assay_panel_symbol(const assay_panel *panel, size_t symbol);
+
+/* The number of a symbol; false if the panel does not have it. */
+ASSAY_API bool assay_panel_find_symbol(const assay_panel *panel, const char *name, size_t *out_symbol);
+
+/* n_bars ascending timestamps, owned by the panel. */
+ASSAY_API const int64_t *assay_panel_timestamps(const assay_panel *panel);
+
+/* The raw values of column c at a bar: n_symbols doubles side by side, owned by the panel; NULL where no row has that column. */
+ASSAY_API const double *assay_panel_row(const assay_panel *panel, int column, size_t bar);
+
+/* True where the data carry at least one split or dividend. */
+ASSAY_API bool assay_panel_has_events(const assay_panel *panel);
+
+/* 128 bits that any change of a symbol, time, price, volume or corporate action changes, as 32 hex digits and NUL. */
+ASSAY_API void assay_panel_fingerprint(const assay_panel *panel, char out_hex[33]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

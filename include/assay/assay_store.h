@@ -1,0 +1,137 @@
+/* The store: a ParquetDB folder through DuckDB. Part of libassay-store.
+ *
+ * A database is a folder DIR with DIR/<table>/…/NAME.parquet (docs/database.md). An assay_store is one connection; use it
+ * from one thread at a time. Symbols, dates and values reach SQL as bound parameters only.
+ */
+#ifndef ASSAY_STORE_H
+#define ASSAY_STORE_H
+
+#include "assay/assay.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct assay_store assay_store;
+
+/* Opens a database folder with n_threads threads (0: as many as there are cores). `create` makes the folder. Finishes or
+ * undoes what a killed process left half done. ASSAY_E_NOT_FOUND (no such folder), ASSAY_E_IO. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_open(const char *folder, bool create, unsigned n_threads,
+                                                        assay_store **out_store, assay_error *err);
+ASSAY_API void assay_store_close(assay_store *store); /* NULL: nothing */
+
+/* Which part of the prices table a run needs. */
+typedef struct assay_load_spec {
+    const char *const *symbols; /* NULL: every symbol */
+    size_t n_symbols;
+    int64_t end_us;        /* rows after it are not read; INT64_MAX: all */
+    const char *frequency; /* NULL: the only one there is (several: an error that names them) */
+    assay_panel_options panel;
+} assay_load_spec;
+
+typedef struct assay_load_report {
+    assay_panel_report panel;
+    size_t n_files;
+    const char *frequency; /* as found; static storage or owned by the store */
+} assay_load_report;
+
+/* Reads prices (and the corporate_actions table, where there is one) into a panel. `out_report` may be NULL.
+ * ASSAY_E_NOT_FOUND: no prices table, unknown symbols (the message names them and the nearest known ones). ASSAY_E_DATA:
+ * missing columns, values that cannot be cast (file and value), several currencies or frequencies, bad prices. ASSAY_E_IO:
+ * a corrupt or unreadable file (named). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_panel(assay_store *store, const assay_load_spec *spec,
+                                                              assay_panel **out_panel, assay_load_report *out_report,
+                                                              assay_error *err);
+
+/* What identifies a stored run beside its records. Strings are copied. */
+typedef struct assay_run_info {
+    const char *run_id;          /* file name of the run's tables: [A-Za-z0-9._-]{1,128}, no leading dot */
+    int64_t timestamp_us;        /* when it was run */
+    const char *parameters_json; /* the strategy's parameters */
+    const char *config_json;     /* everything needed to run it again */
+    int64_t duration_ms;
+    const char *sweep_id; /* NULL: none */
+    int64_t fold;         /* -1: none */
+} assay_run_info;
+
+/* Writes the six result tables of one run, as a whole or not at all; replaces an earlier run of the same id, whatever its
+ * date. ASSAY_E_IO: cannot be written (disk full, permissions: nothing is changed). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_run(assay_store *store, const assay_run_info *info,
+                                                             const assay_result *result, assay_error *err);
+
+/* What an import did. Text arrays are NUL-terminated, cut where they do not fit. */
+typedef struct assay_import_report {
+    size_t n_rows;        /* read from the file */
+    size_t n_symbols;
+    size_t n_inserted;
+    size_t n_replaced;    /* keys that the table had already */
+    size_t n_dropped;     /* on_bad_data: drop */
+    size_t n_events;      /* rows written to corporate_actions */
+    size_t n_files_written;
+    char columns[2048];   /* which column was taken for what, one "wanted = found" a line */
+} assay_import_report;
+
+typedef enum assay_partition {
+    ASSAY_PARTITION_KEEP = 0, /* what the table has; a new one: a folder a year */
+    ASSAY_PARTITION_NONE = 1,
+    ASSAY_PARTITION_YEAR = 2,
+    ASSAY_PARTITION_MONTH = 3,
+    ASSAY_PARTITION_DAY = 4
+} assay_partition;
+
+typedef struct assay_import_spec {
+    const char *frequency; /* of the rows where the file has no such column; NULL: "1d" */
+    const char *currency;  /* likewise; NULL: "USD" */
+    assay_partition partition;
+    assay_bad_data on_bad_data;
+    bool dry_run; /* read, check and report; write nothing */
+} assay_import_spec;
+
+/* Upserts the prices (and splits, dividends) of a CSV or Parquet file into the database, atomically. ASSAY_E_IO, ASSAY_E_DATA
+ * (file, row or line, column, value). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_import(assay_store *store, const char *file,
+                                                          const assay_import_spec *spec, assay_import_report *out_report,
+                                                          assay_error *err);
+
+/* Upserts a panel's prices and corporate actions (the sample market). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_panel(assay_store *store, const assay_panel *panel,
+                                                               assay_partition partition, assay_error *err);
+
+/* A query's result as text cells, made for printing. Tables of the database are views by their names. */
+typedef struct assay_table {
+    size_t n_rows, n_columns;
+    const char *const *names;      /* n_columns */
+    const char *const *types;      /* DuckDB's names: "DOUBLE", "VARCHAR" … */
+    const char *const *cells;      /* row-major; NULL = missing; doubles in the fewest digits that read back the same */
+} assay_table;
+
+/* Runs one SQL query, read-only, over the database's tables. `params` are bound to $1 … $n as text; may be NULL. Destroy
+ * the table with assay_table_destroy. ASSAY_E_DATA: DuckDB's message. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_sql(assay_store *store, const char *sql, const char *const *params,
+                                                       size_t n_params, assay_table **out_table, assay_error *err);
+ASSAY_API void assay_table_destroy(assay_table *table); /* NULL: nothing */
+
+/* One difference that an audit found. */
+typedef struct assay_audit_report {
+    size_t n_bars, n_trades, n_fills;
+    double worst_equity_difference; /* |stored - recomputed| / equity */
+    double worst_pnl_difference;    /* |stored - recomputed| / initial capital */
+    size_t n_differences;           /* above 1e-9 */
+    char first_difference[512];     /* "" where none */
+} assay_audit_report;
+
+/* Recomputes a stored run's cash, equity and pnl from its fills, the corporate actions and the prices in SQL alone.
+ * ASSAY_E_NOT_FOUND: no such run. A difference is not an error: see the report. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_audit(assay_store *store, const char *run_id,
+                                                         assay_audit_report *out_report, assay_error *err);
+
+/* Compares the tables of two stored runs (of one database) cell by cell, run_id, timestamp and duration aside. Writes the
+ * number of differing rows and the first difference as text ("" where none). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_compare_runs(assay_store *store, const char *run_id_a,
+                                                                const char *run_id_b, size_t *out_differences,
+                                                                char *out_first, size_t first_size, assay_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
