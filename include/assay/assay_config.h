@@ -36,32 +36,32 @@ typedef struct assay_setting {
     assay_setting_type type;
     assay_setting_group group;
     const char *default_text;
-    double min, max;          /* inclusive; for numbers */
-    const char *choices;      /* "a|b|c"; for choices */
+    double min, max;     /* inclusive; for numbers */
+    const char *choices; /* "a|b|c"; for choices */
     const char *unit;
     const char *help;
-    bool planned;             /* known, but only its neutral default is accepted so far */
+    bool planned; /* known, but only its neutral default is accepted so far */
 } assay_setting;
 
 ASSAY_API size_t assay_setting_count(void);
 ASSAY_API const assay_setting *assay_setting_at(size_t index);
 
 /* A configuration of `strategy` with every default. The strategy must outlive it. ASSAY_E_NOMEM. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_config_create(const assay_strategy *strategy, assay_config **out_config,
-                                                           assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_config_create(const assay_strategy *strategy,
+                                                           assay_config **out_config, assay_error *err);
 ASSAY_API void assay_config_destroy(assay_config *config); /* NULL: nothing */
 ASSAY_API ASSAY_NODISCARD assay_status assay_config_copy(const assay_config *config, assay_config **out_copy,
                                                          assay_error *err);
 
 /* Sets a strategy parameter or a setting (a parameter's name wins). ASSAY_E_CONFIG: unknown key (the message has the
  * nearest known name), wrong type, out of bounds, or planned. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_config_set(assay_config *config, const char *key, const char *value,
-                                                        assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_config_set(assay_config *config, const char *key,
+                                                        const char *value, assay_error *err);
 
 /* The canonical text of a key's value, NUL-terminated, cut at `size`: numbers in the fewest digits that read back the
  * same. ASSAY_E_CONFIG: unknown key. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_config_get(const assay_config *config, const char *key, char *out_text,
-                                                        size_t size, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_config_get(const assay_config *config, const char *key,
+                                                        char *out_text, size_t size, assay_error *err);
 
 ASSAY_API const assay_strategy *assay_config_strategy(const assay_config *config);
 /* n_params values, in the order of the strategy's table. */

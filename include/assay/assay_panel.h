@@ -64,13 +64,13 @@ typedef struct assay_panel_options {
  * is then missing in these rows. Arrays have n_rows values and are read during the call only. */
 typedef struct assay_panel_rows {
     size_t n_rows;
-    const uint32_t *symbol;                        /* ids from assay_panel_builder_symbol */
+    const uint32_t *symbol; /* ids from assay_panel_builder_symbol */
     const int64_t *timestamp_us;
-    const double *column[ASSAY_N_PRICE_COLUMNS];   /* NaN = missing */
-    const double *dividend;                        /* cash per share on the row's date; NaN or 0 = none */
-    const double *split_ratio;                     /* new shares per old on the row's date; NaN, 0 or 1 = none */
-    const int64_t *version_us;                     /* of rows with one key the highest version wins; INT64_MIN = none */
-    const uint32_t *source;                        /* number of the file a row came from, for messages and ties */
+    const double *column[ASSAY_N_PRICE_COLUMNS]; /* NaN = missing */
+    const double *dividend;                      /* cash per share on the row's date; NaN or 0 = none */
+    const double *split_ratio; /* new shares per old on the row's date; NaN, 0 or 1 = none */
+    const int64_t *version_us; /* of rows with one key the highest version wins; INT64_MIN = none */
+    const uint32_t *source;    /* number of the file a row came from, for messages and ties */
 } assay_panel_rows;
 
 /* What the builder found and did; all counts of rows. */
@@ -83,34 +83,40 @@ typedef struct assay_panel_report {
 } assay_panel_report;
 
 /* A builder of an empty panel. Free it with assay_panel_builder_destroy. ASSAY_E_NOMEM. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_create(assay_panel_builder **out_builder, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_create(assay_panel_builder **out_builder,
+                                                                  assay_error *err);
 ASSAY_API void assay_panel_builder_destroy(assay_panel_builder *builder); /* NULL: nothing */
 
 /* The id of a symbol (bytes, not NUL-terminated; 1 to 255 bytes), made at the first call. Ids count from 0 in order of first
  * appearance; the finished panel orders symbols by bytes. ASSAY_E_NOMEM, ASSAY_E_DATA (empty or too long). */
-ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_symbol(assay_panel_builder *builder, const char *name,
-                                                                  size_t name_size, uint32_t *out_id, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_symbol(assay_panel_builder *builder,
+                                                                  const char *name, size_t name_size,
+                                                                  uint32_t *out_id, assay_error *err);
 
 /* The name of a source (a file), for messages. `out_source` counts from 0. Optional: source 0 is "the data" without it. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_source(assay_panel_builder *builder, const char *name,
-                                                                  uint32_t *out_source, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_source(assay_panel_builder *builder,
+                                                                  const char *name, uint32_t *out_source,
+                                                                  assay_error *err);
 
 /* Appends rows, in any order. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (unknown symbol id). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_rows(assay_panel_builder *builder,
-                                                                    const assay_panel_rows *rows, assay_error *err);
+                                                                    const assay_panel_rows *rows,
+                                                                    assay_error *err);
 
 /* Adds a corporate action from elsewhere than a price row: `split_ratio` new shares per old (NaN, 0 or 1: none), then
  * `cash_dividend` per new share (NaN or 0: none), both from ex_date_us on. ASSAY_E_DATA: negative or infinite. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_event(assay_panel_builder *builder, uint32_t symbol,
-                                                                     int64_t ex_date_us, double split_ratio,
-                                                                     double cash_dividend, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_event(assay_panel_builder *builder,
+                                                                     uint32_t symbol, int64_t ex_date_us,
+                                                                     double split_ratio, double cash_dividend,
+                                                                     assay_error *err);
 
 /* Makes the panel. The builder is spent afterwards, in success and failure; destroy it. `out_report` may be NULL.
  * ASSAY_E_DATA: bad prices or duplicates under ASSAY_BAD_DATA_ERROR (the message names symbol, date, column and file), no
  * rows with a close. ASSAY_E_NOMEM. Destroy the panel with assay_panel_destroy. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_finish(assay_panel_builder *builder,
                                                                   const assay_panel_options *options,
-                                                                  assay_panel **out_panel, assay_panel_report *out_report,
+                                                                  assay_panel **out_panel,
+                                                                  assay_panel_report *out_report,
                                                                   assay_error *err);
 ASSAY_API void assay_panel_destroy(assay_panel *panel); /* NULL: nothing */
 

@@ -92,13 +92,13 @@ typedef struct assay_trade {
     double quantity;
     double entry_value;
     double exit_value;
-    double commission; /* both sides */
-    double slippage;   /* both sides */
-    double dividends;  /* received (long) less paid (short) */
-    double pnl;        /* net of all */
-    double pnl_pct;    /* pnl / entry value x 100 */
-    double mae_pct;    /* <= 0 */
-    double mfe_pct;    /* >= 0 */
+    double commission;     /* both sides */
+    double slippage;       /* both sides */
+    double dividends;      /* received (long) less paid (short) */
+    double pnl;            /* net of all */
+    double pnl_pct;        /* pnl / entry value x 100 */
+    double mae_pct;        /* <= 0 */
+    double mfe_pct;        /* >= 0 */
     uint32_t entry_signal; /* index into the signals, or ASSAY_NO_SIGNAL */
     uint32_t exit_signal;  /* likewise; ASSAY_NO_SIGNAL for a delisting */
     uint16_t strategy;
@@ -128,7 +128,7 @@ typedef struct assay_snapshot {
 
 typedef enum assay_warning {
     ASSAY_WARNING_SAME_BAR_FILL = 1u << 0,
-    ASSAY_WARNING_PRICE_LEVELS = 1u << 1,         /* settings that depend on price levels, data without events */
+    ASSAY_WARNING_PRICE_LEVELS = 1u << 1, /* settings that depend on price levels, data without events */
     ASSAY_WARNING_THRESHOLD_UNREACHABLE = 1u << 2, /* a z-score that can never be reached */
     ASSAY_WARNING_RUINED = 1u << 3,
     ASSAY_WARNING_NO_SIGNALS = 1u << 4,
@@ -142,8 +142,9 @@ typedef enum assay_keep { ASSAY_KEEP_ALL = 0, ASSAY_KEEP_METRICS = 1 } assay_kee
 /* Runs one backtest. `*out_result` belongs to the caller (assay_result_destroy); it refers to `panel` and `config`'s
  * strategy, which must outlive it. ASSAY_E_CONFIG, ASSAY_E_DATA (no bar in the period), ASSAY_E_STRATEGY, ASSAY_E_NOMEM,
  * ASSAY_E_INTERNAL (the ledger did not close; the message names the bar). Safe to call from several threads at once. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_run(const assay_panel *panel, const assay_config *config, assay_keep keep,
-                                                 assay_result **out_result, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_run(const assay_panel *panel, const assay_config *config,
+                                                 assay_keep keep, assay_result **out_result,
+                                                 assay_error *err);
 ASSAY_API void assay_result_destroy(assay_result *result); /* NULL: nothing */
 
 /* The records; arrays belong to the result. Signals are in order of bar, strategy, symbol; fills in the order in which
@@ -182,7 +183,8 @@ ASSAY_API const char *assay_warning_name(uint32_t bit);     /* "same_bar_fill" *
 ASSAY_API const char *assay_warning_text(uint32_t bit);     /* a sentence for people */
 
 /* The reason of a signal as text, such as "Momentum: 12.34%"; cut at `size`. */
-ASSAY_API void assay_signal_reason(const assay_strategy *strategy, const assay_signal *signal, char *out_text, size_t size);
+ASSAY_API void assay_signal_reason(const assay_strategy *strategy, const assay_signal *signal, char *out_text,
+                                   size_t size);
 
 #ifdef __cplusplus
 }

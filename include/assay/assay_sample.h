@@ -33,8 +33,8 @@ ASSAY_API void assay_sample_spec_init(assay_sample_spec *out_spec);
 
 /* Adds the market's rows and corporate actions to an empty builder. ASSAY_E_ARGUMENT: a size out of its bounds.
  * ASSAY_E_NOMEM. Needs memory for one symbol beside what the builder keeps. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_sample_build(const assay_sample_spec *spec, assay_panel_builder *builder,
-                                                          assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_sample_build(const assay_sample_spec *spec,
+                                                          assay_panel_builder *builder, assay_error *err);
 
 /* Writes the name of symbol `index` (0 … ASSAY_SAMPLE_MAX_SYMBOLS - 1), NUL-terminated, and returns its sector, in
  * static storage. Neither depends on seed or size. */

@@ -40,7 +40,8 @@ typedef struct assay_load_report {
  * missing columns, values that cannot be cast (file and value), several currencies or frequencies, bad prices. ASSAY_E_IO:
  * a corrupt or unreadable file (named). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_panel(assay_store *store, const assay_load_spec *spec,
-                                                              assay_panel **out_panel, assay_load_report *out_report,
+                                                              assay_panel **out_panel,
+                                                              assay_load_report *out_report,
                                                               assay_error *err);
 
 /* What identifies a stored run beside its records. Strings are copied. */
@@ -61,14 +62,14 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_run(assay_store *store,
 
 /* What an import did. Text arrays are NUL-terminated, cut where they do not fit. */
 typedef struct assay_import_report {
-    size_t n_rows;        /* read from the file */
+    size_t n_rows; /* read from the file */
     size_t n_symbols;
     size_t n_inserted;
-    size_t n_replaced;    /* keys that the table had already */
-    size_t n_dropped;     /* on_bad_data: drop */
-    size_t n_events;      /* rows written to corporate_actions */
+    size_t n_replaced; /* keys that the table had already */
+    size_t n_dropped;  /* on_bad_data: drop */
+    size_t n_events;   /* rows written to corporate_actions */
     size_t n_files_written;
-    char columns[2048];   /* which column was taken for what, one "wanted = found" a line */
+    char columns[2048]; /* which column was taken for what, one "wanted = found" a line */
 } assay_import_report;
 
 typedef enum assay_partition {
@@ -90,8 +91,8 @@ typedef struct assay_import_spec {
 /* Upserts the prices (and splits, dividends) of a CSV or Parquet file into the database, atomically. ASSAY_E_IO, ASSAY_E_DATA
  * (file, row or line, column, value). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_import(assay_store *store, const char *file,
-                                                          const assay_import_spec *spec, assay_import_report *out_report,
-                                                          assay_error *err);
+                                                          const assay_import_spec *spec,
+                                                          assay_import_report *out_report, assay_error *err);
 
 /* Upserts a panel's prices and corporate actions (the sample market). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_panel(assay_store *store, const assay_panel *panel,
@@ -100,15 +101,17 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_panel(assay_store *stor
 /* A query's result as text cells, made for printing. Tables of the database are views by their names. */
 typedef struct assay_table {
     size_t n_rows, n_columns;
-    const char *const *names;      /* n_columns */
-    const char *const *types;      /* DuckDB's names: "DOUBLE", "VARCHAR" … */
-    const char *const *cells;      /* row-major; NULL = missing; doubles in the fewest digits that read back the same */
+    const char *const *names; /* n_columns */
+    const char *const *types; /* DuckDB's names: "DOUBLE", "VARCHAR" … */
+    const char *const
+        *cells; /* row-major; NULL = missing; doubles in the fewest digits that read back the same */
 } assay_table;
 
 /* Runs one SQL query, read-only, over the database's tables. `params` are bound to $1 … $n as text; may be NULL. Destroy
  * the table with assay_table_destroy. ASSAY_E_DATA: DuckDB's message. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_store_sql(assay_store *store, const char *sql, const char *const *params,
-                                                       size_t n_params, assay_table **out_table, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_sql(assay_store *store, const char *sql,
+                                                       const char *const *params, size_t n_params,
+                                                       assay_table **out_table, assay_error *err);
 ASSAY_API void assay_table_destroy(assay_table *table); /* NULL: nothing */
 
 /* One difference that an audit found. */
@@ -129,7 +132,8 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_audit(assay_store *store, con
  * number of differing rows and the first difference as text ("" where none). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_compare_runs(assay_store *store, const char *run_id_a,
                                                                 const char *run_id_b, size_t *out_differences,
-                                                                char *out_first, size_t first_size, assay_error *err);
+                                                                char *out_first, size_t first_size,
+                                                                assay_error *err);
 
 #ifdef __cplusplus
 }

@@ -27,10 +27,7 @@ typedef enum assay_action {
     ASSAY_ACTION_TARGET = 5
 } assay_action;
 
-typedef enum assay_param_type {
-    ASSAY_PARAM_DOUBLE = 0,
-    ASSAY_PARAM_INTEGER = 1
-} assay_param_type;
+typedef enum assay_param_type { ASSAY_PARAM_DOUBLE = 0, ASSAY_PARAM_INTEGER = 1 } assay_param_type;
 
 /* One parameter: inclusive bounds; values travel as doubles. */
 typedef struct assay_param {
@@ -119,9 +116,10 @@ ASSAY_API double assay_view_equity(const assay_view *view);
 /* Emits one signal. `kind` indexes the descriptor's kinds; `value` fills the reason; score ranks; strength in [0, 1];
  * target_position NaN: the kind's own. ASSAY_E_STRATEGY on nonsense (NaN or out-of-range strength, unknown symbol or kind,
  * symbols not ascending); the run then stops with the strategy's name. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_signal_emit(assay_signal_sink *sink, size_t symbol, uint32_t kind,
-                                                         double value, double score, double strength,
-                                                         double target_position, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_signal_emit(assay_signal_sink *sink, size_t symbol,
+                                                         uint32_t kind, double value, double score,
+                                                         double strength, double target_position,
+                                                         assay_error *err);
 
 /* The built-in strategies, in the order of their list. */
 ASSAY_API size_t assay_strategy_count(void);

@@ -1,0 +1,264 @@
+/* From calendar to own time: gaps, corporate actions at their bars, and the forward-adjusted prices of own bars. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/dates.h"
+#include "base/number.h"
+#include "market/builder.h"
+
+static const double *close_row(const assay_panel *panel, size_t bar) {
+    return panel->column[ASSAY_COLUMN_CLOSE] + bar * panel->stride;
+}
+
+/* First and last own bars, and how many gaps lie between. */
+static void find_listing(assay_panel *panel, uint32_t *n_own) {
+    for (size_t s = 0; s < panel->n_symbols; s++) {
+        panel->first_bar[s] = (uint32_t)panel->n_bars;
+        panel->last_bar[s] = 0;
+        n_own[s] = 0;
+    }
+    for (size_t t = 0; t < panel->n_bars; t++) {
+        const double *close = close_row(panel, t);
+        for (size_t s = 0; s < panel->n_symbols; s++) {
+            if (isnan(close[s]))
+                continue;
+            panel->first_bar[s] = n_own[s] == 0 ? (uint32_t)t : panel->first_bar[s];
+            panel->last_bar[s] = (uint32_t)t;
+            n_own[s]++;
+        }
+    }
+}
+
+static assay_status find_gaps(assay_panel *panel, assay_error *err) {
+    size_t n = panel->n_symbols;
+    uint32_t *n_own = malloc(n * sizeof *n_own);
+    panel->first_bar = malloc(n * sizeof *panel->first_bar);
+    panel->last_bar = malloc(n * sizeof *panel->last_bar);
+    panel->gap_begin = calloc(n + 1, sizeof *panel->gap_begin);
+    panel->irregular = malloc(n * sizeof *panel->irregular);
+    assay_status status = ASSAY_OK;
+    if (n_own == NULL || panel->first_bar == NULL || panel->last_bar == NULL || panel->gap_begin == NULL ||
+        panel->irregular == NULL) {
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
+    } else {
+        find_listing(panel, n_own);
+        for (size_t s = 0; s < n; s++) {
+            size_t n_gaps = n_own[s] == 0 ? 0 : panel->last_bar[s] - panel->first_bar[s] + 1 - n_own[s];
+            panel->gap_begin[s + 1] = panel->gap_begin[s] + n_gaps;
+            if (n_gaps != 0)
+                panel->irregular[panel->n_irregular++] = (uint32_t)s;
+        }
+        panel->gap_bar = malloc((panel->gap_begin[n] + 1) * sizeof *panel->gap_bar);
+        if (panel->gap_bar == NULL)
+            status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu gaps", panel->gap_begin[n]);
+    }
+    if (status == ASSAY_OK) {
+        memset(n_own, 0, n * sizeof *n_own); /* now: gaps written so far */
+        for (size_t t = 0; t < panel->n_bars; t++) {
+            const double *close = close_row(panel, t);
+            for (size_t i = 0; i < panel->n_irregular; i++) {
+                size_t s = panel->irregular[i];
+                if (isnan(close[s]) && t > panel->first_bar[s] && t < panel->last_bar[s])
+                    panel->gap_bar[panel->gap_begin[s] + n_own[s]++] = (uint32_t)t;
+            }
+        }
+    }
+    free(n_own);
+    return status;
+}
+
+/* --- corporate actions --- */
+
+static int compare_raw_events(const void *a, const void *b) {
+    const assay_raw_event *x = a, *y = b;
+    if (x->symbol != y->symbol)
+        return x->symbol < y->symbol ? -1 : 1;
+    if (x->ex_date_us != y->ex_date_us)
+        return x->ex_date_us < y->ex_date_us ? -1 : 1;
+    if (x->from_row != y->from_row)
+        return x->from_row < y->from_row ? -1 : 1; /* the table of its own first */
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static int compare_events(const void *a, const void *b) {
+    const assay_panel_event *x = a, *y = b;
+    if (x->bar != y->bar)
+        return x->bar < y->bar ? -1 : 1;
+    if (x->symbol != y->symbol)
+        return x->symbol < y->symbol ? -1 : 1;
+    if (x->ex_date_us != y->ex_date_us)
+        return x->ex_date_us < y->ex_date_us ? -1 : 1;
+    if (x->split_ratio != y->split_ratio)
+        return x->split_ratio < y->split_ratio ? -1 : 1;
+    return (x->dividend > y->dividend) - (x->dividend < y->dividend);
+}
+
+static size_t first_bar_from(const assay_panel *panel, int64_t time) {
+    size_t low = 0, high = panel->n_bars;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (panel->timestamp_us[middle] < time)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* An event is told twice where the price rows and the table of corporate actions both carry the symbol's ex-date: the
+ * table wins. Events beyond the calendar or before a symbol's first bar have nothing to act on. */
+static assay_status place_events(assay_panel *panel, assay_raw_event *raw, size_t n_raw, assay_error *err) {
+    panel->event = malloc((n_raw + 1) * sizeof *panel->event);
+    if (panel->event == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu corporate actions", n_raw);
+    if (n_raw != 0)
+        qsort(raw, n_raw, sizeof *raw, compare_raw_events);
+    for (size_t i = 0; i < n_raw; i++) {
+        bool told_before = i > 0 && raw[i].from_row != 0 && raw[i - 1].from_row == 0 &&
+                           raw[i - 1].symbol == raw[i].symbol && raw[i - 1].ex_date_us == raw[i].ex_date_us;
+        size_t bar = first_bar_from(panel, raw[i].ex_date_us);
+        if (told_before || bar == panel->n_bars || bar < panel->first_bar[raw[i].symbol])
+            continue;
+        panel->event[panel->n_events++] = (assay_panel_event){.bar = (uint32_t)bar,
+                                                              .symbol = raw[i].symbol,
+                                                              .ex_date_us = raw[i].ex_date_us,
+                                                              .split_ratio = raw[i].split_ratio,
+                                                              .dividend = raw[i].dividend};
+    }
+    if (panel->n_events != 0)
+        qsort(panel->event, panel->n_events, sizeof *panel->event, compare_events);
+    return ASSAY_OK;
+}
+
+/* --- own prices --- */
+
+/* State of the walk over the calendar, one value a symbol. */
+typedef struct own_walk {
+    double *factor;
+    double *
+        previous_close; /* the last raw close, in share units after the events so far; NaN before the first */
+    uint32_t *gaps;
+    size_t *last_step; /* the symbol's latest factor step + 1; 0 = none */
+} own_walk;
+
+/* The factor holds from the symbol's next own bar on: its row is the event's bar less the gaps so far, also where the
+ * event falls into a gap. Several events in one gap are one step. */
+static void add_step(assay_panel *panel, own_walk *walk, const assay_panel_event *event, double factor) {
+    size_t s = event->symbol;
+    uint32_t row = event->bar - walk->gaps[s];
+    size_t last = walk->last_step[s];
+    if (last != 0 && panel->factor_step[last - 1].row == row) {
+        panel->factor_step[last - 1].factor = factor;
+    } else {
+        panel->factor_step[panel->n_factor_steps++] =
+            (assay_factor_step){.row = row, .symbol = event->symbol, .factor = factor};
+        walk->last_step[s] = panel->n_factor_steps;
+    }
+    walk->factor[s] = factor;
+}
+
+static assay_status apply_event(assay_panel *panel, own_walk *walk, const assay_panel_event *event,
+                                assay_signal_prices signal_prices, assay_error *err) {
+    size_t s = event->symbol;
+    if (isnan(walk->previous_close[s])) /* the symbol's first bar: no history to adjust */
+        return ASSAY_OK;
+    double factor = walk->factor[s] * event->split_ratio;
+    if (signal_prices == ASSAY_SIGNAL_PRICES_TOTAL_RETURN && event->dividend != 0) {
+        double kept = 1 - event->dividend * event->split_ratio / walk->previous_close[s];
+        if (kept <= 0) {
+            char date[32];
+            assay_time_format(event->ex_date_us, date, sizeof date);
+            return assay_error_set(
+                err, ASSAY_E_DATA,
+                "dividend %g of %s at %s is not below its previous close %g: correct it, or use "
+                "signal_prices: split_adjusted",
+                event->dividend, panel->name[s], date, walk->previous_close[s] / event->split_ratio);
+        }
+        factor /= kept;
+    }
+    walk->previous_close[s] /= event->split_ratio;
+    if (factor != walk->factor[s])
+        add_step(panel, walk, event, factor);
+    return ASSAY_OK;
+}
+
+static void put_own_row(assay_panel *panel, own_walk *walk, size_t bar) {
+    const double *close = close_row(panel, bar);
+    double *own = panel->own_price + bar * panel->stride;
+    for (size_t s = 0; s < panel->n_symbols; s++) {
+        own[s] = close[s] * walk->factor[s];
+        walk->previous_close[s] = isnan(close[s]) ? walk->previous_close[s] : close[s];
+    }
+    for (size_t i = 0; i < panel->n_irregular; i++) {
+        size_t s = panel->irregular[i];
+        if (bar < panel->first_bar[s] || bar > panel->last_bar[s])
+            continue;
+        double value = own[s];
+        if (isnan(value)) {
+            walk->gaps[s]++;
+        } else if (walk->gaps[s] != 0) {
+            own[s] = ASSAY_NAN;
+            panel->own_price[(bar - walk->gaps[s]) * panel->stride + s] = value;
+        }
+    }
+}
+
+static int compare_steps(const void *a, const void *b) {
+    const assay_factor_step *x = a, *y = b;
+    if (x->row != y->row)
+        return x->row < y->row ? -1 : 1;
+    if (x->symbol != y->symbol)
+        return x->symbol < y->symbol ? -1 : 1;
+    return 0; /* one step a row and symbol */
+}
+
+static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_signal_prices signal_prices,
+                                  assay_error *err) {
+    for (size_t s = 0; s < panel->n_symbols; s++) {
+        walk->factor[s] = 1;
+        walk->previous_close[s] = ASSAY_NAN;
+        walk->gaps[s] = 0;
+        walk->last_step[s] = 0;
+    }
+    size_t next = 0;
+    for (size_t t = 0; t < panel->n_bars; t++) {
+        for (; next < panel->n_events && panel->event[next].bar == t; next++) {
+            assay_status status = apply_event(panel, walk, &panel->event[next], signal_prices, err);
+            if (status != ASSAY_OK)
+                return status;
+        }
+        put_own_row(panel, walk, t);
+        for (size_t s = panel->n_symbols; s < panel->stride; s++)
+            panel->own_price[t * panel->stride + s] = ASSAY_NAN;
+    }
+    if (panel->n_factor_steps != 0)
+        qsort(panel->factor_step, panel->n_factor_steps, sizeof *panel->factor_step, compare_steps);
+    return ASSAY_OK;
+}
+
+assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *events, size_t n_events,
+                                         assay_signal_prices signal_prices, assay_error *err) {
+    assay_status status = find_gaps(panel, err);
+    if (status == ASSAY_OK)
+        status = place_events(panel, events, n_events, err);
+    if (status != ASSAY_OK)
+        return status;
+    size_t n = panel->n_symbols;
+    own_walk walk = {malloc(n * sizeof(double)), malloc(n * sizeof(double)), malloc(n * sizeof(uint32_t)),
+                     malloc(n * sizeof(size_t))};
+    panel->own_price = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof(double));
+    panel->factor_step = malloc((panel->n_events + 1) * sizeof *panel->factor_step);
+    if (walk.factor == NULL || walk.previous_close == NULL || walk.gaps == NULL || walk.last_step == NULL ||
+        panel->own_price == NULL || panel->factor_step == NULL)
+        status =
+            assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols", panel->n_bars, n);
+    if (status == ASSAY_OK)
+        status = walk_calendar(panel, &walk, signal_prices, err);
+    free(walk.factor);
+    free(walk.previous_close);
+    free(walk.gaps);
+    free(walk.last_step);
+    return status;
+}

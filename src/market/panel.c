@@ -1,0 +1,126 @@
+/* Reading a finished panel. Building one: panel_builder.c, own_time.c. */
+#include "market/panel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/number.h"
+
+void assay_panel_destroy(assay_panel *panel) {
+    if (panel == NULL)
+        return;
+    free(panel->timestamp_us);
+    free(panel->day);
+    free(panel->name_block);
+    free(panel->name);
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++)
+        free(panel->column[c]);
+    free(panel->own_price);
+    free(panel->first_bar);
+    free(panel->last_bar);
+    free(panel->gap_bar);
+    free(panel->gap_begin);
+    free(panel->irregular);
+    free(panel->event);
+    free(panel->factor_step);
+    free(panel);
+}
+
+size_t assay_panel_n_bars(const assay_panel *panel) {
+    return panel->n_bars;
+}
+
+size_t assay_panel_n_symbols(const assay_panel *panel) {
+    return panel->n_symbols;
+}
+
+const char *assay_panel_symbol(const assay_panel *panel, size_t symbol) {
+    return panel->name[symbol];
+}
+
+bool assay_panel_find_symbol(const assay_panel *panel, const char *name, size_t *out_symbol) {
+    size_t low = 0, high = panel->n_symbols;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(panel->name[middle], name);
+        if (order == 0) {
+            *out_symbol = middle;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+const int64_t *assay_panel_timestamps(const assay_panel *panel) {
+    return panel->timestamp_us;
+}
+
+const double *assay_panel_row(const assay_panel *panel, int column, size_t bar) {
+    return panel->column[column] == NULL ? NULL : panel->column[column] + bar * panel->stride;
+}
+
+bool assay_panel_has_events(const assay_panel *panel) {
+    return panel->n_events != 0;
+}
+
+void assay_panel_fingerprint(const assay_panel *panel, char out_hex[33]) {
+    assay_hash hash;
+    assay_hash_init(&hash);
+    assay_hash_add(&hash, &panel->n_bars, sizeof panel->n_bars);
+    for (size_t s = 0; s < panel->n_symbols; s++)
+        assay_hash_add(&hash, panel->name[s], strlen(panel->name[s]));
+    assay_hash_add(&hash, panel->timestamp_us, panel->n_bars * sizeof *panel->timestamp_us);
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
+        assay_hash_add(&hash, &c, sizeof c);
+        for (size_t t = 0; panel->column[c] != NULL && t < panel->n_bars; t++)
+            assay_hash_add(&hash, panel->column[c] + t * panel->stride, panel->n_symbols * sizeof(double));
+    }
+    for (size_t i = 0; i < panel->n_events; i++)
+        assay_hash_add(&hash, &panel->event[i], sizeof panel->event[i]);
+    assay_hash_hex(&hash, out_hex);
+}
+
+size_t assay_panel_gaps_until(const assay_panel *panel, size_t symbol, size_t bar) {
+    const uint32_t *gap = panel->gap_bar + panel->gap_begin[symbol];
+    size_t low = 0, high = panel->gap_begin[symbol + 1] - panel->gap_begin[symbol];
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (gap[middle] <= bar)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t assay_panel_own_count(const assay_panel *panel, size_t symbol, size_t bar) {
+    if (bar < panel->first_bar[symbol])
+        return 0;
+    size_t last = bar < panel->last_bar[symbol] ? bar : panel->last_bar[symbol];
+    return last - panel->first_bar[symbol] + 1 - assay_panel_gaps_until(panel, symbol, last);
+}
+
+/* The factor of a symbol at an own-time row. */
+static double factor_at(const assay_panel *panel, size_t symbol, size_t row) {
+    double factor = 1;
+    for (size_t i = 0; i < panel->n_factor_steps && panel->factor_step[i].row <= row; i++) {
+        if (panel->factor_step[i].symbol == symbol)
+            factor = panel->factor_step[i].factor;
+    }
+    return factor;
+}
+
+double assay_panel_adjusted_close(const assay_panel *panel, size_t symbol, size_t bar, size_t lag) {
+    if (bar >= panel->n_bars || isnan(panel->column[ASSAY_COLUMN_CLOSE][bar * panel->stride + symbol]))
+        return ASSAY_NAN;
+    if (lag >= assay_panel_own_count(panel, symbol, bar))
+        return ASSAY_NAN;
+    size_t row = bar - assay_panel_gaps_until(panel, symbol, bar);
+    return panel->own_price[(row - lag) * panel->stride + symbol] / factor_at(panel, symbol, row);
+}

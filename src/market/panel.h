@@ -1,0 +1,66 @@
+/* The inside of the panel (see include/assay/assay_panel.h for the contract).
+ *
+ * Two layouts, both time-major with rows of `stride` doubles on cache-line boundaries:
+ *
+ *   calendar   column[c][t * stride + s]   the raw value of symbol s at bar t; NaN = missing
+ *   own time   own_price[r * stride + s]   q of symbol s's own bars, without gaps
+ *
+ * Row r of own time is the calendar bar minus the number of gaps that symbol s had since its first bar, so both layouts
+ * are the same for a symbol without gaps, and every window is W consecutive rows. Rows before the first own bar and after
+ * the last one are NaN, so that windows that are too short come out as NaN by themselves.
+ *
+ * q = raw close x factor, factor = product of the split ratios since the symbol's first stored bar (with
+ * ASSAY_SIGNAL_PRICES_TOTAL_RETURN of ratio / (1 - dividend x ratio / previous raw close)). The price that a strategy sees
+ * as of t is q / factor[t]. A later event never changes an earlier q: adjustment looks forward.
+ */
+#ifndef ASSAY_MARKET_PANEL_H
+#define ASSAY_MARKET_PANEL_H
+
+#include "assay/assay_panel.h"
+
+/* A corporate action at the bar where it takes effect: the first calendar bar >= ex_date. */
+typedef struct assay_panel_event {
+    uint32_t bar;
+    uint32_t symbol;
+    int64_t ex_date_us;
+    double split_ratio; /* > 0; 1 = none */
+    double dividend;    /* per share after the split; 0 = none */
+} assay_panel_event;
+
+/* From own-time row `row` on, symbol `symbol` has this factor. */
+typedef struct assay_factor_step {
+    uint32_t row;
+    uint32_t symbol;
+    double factor;
+} assay_factor_step;
+
+struct assay_panel {
+    size_t n_bars, n_symbols, stride;
+    int64_t *timestamp_us;
+    int32_t *day; /* civil day of each bar */
+    char *name_block;
+    const char **name;
+    double *column[ASSAY_N_PRICE_COLUMNS];
+    double *own_price;
+    uint32_t *first_bar; /* of each symbol; n_bars where it has none */
+    uint32_t *last_bar;  /* 0 where it has none */
+    uint32_t *gap_bar;   /* bars between first and last without a close, symbol after symbol */
+    size_t *gap_begin;   /* n_symbols + 1 offsets into gap_bar */
+    uint32_t *irregular; /* the symbols with gaps, ascending */
+    size_t n_irregular;
+    assay_panel_event *event; /* by bar, symbol, ex-date */
+    size_t n_events;
+    assay_factor_step *factor_step; /* by row, symbol */
+    size_t n_factor_steps;
+};
+
+/* How many gaps symbol s has had up to and including bar t. */
+size_t assay_panel_gaps_until(const assay_panel *panel, size_t symbol, size_t bar);
+
+/* Number of own bars of symbol s up to and including bar t. */
+size_t assay_panel_own_count(const assay_panel *panel, size_t symbol, size_t bar);
+
+/* The as-of adjusted close `lag` own bars before the own bar at `bar`; NaN where bar or lag has none. */
+double assay_panel_adjusted_close(const assay_panel *panel, size_t symbol, size_t bar, size_t lag);
+
+#endif

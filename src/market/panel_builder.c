@@ -1,0 +1,536 @@
+/* Rows in any order → a panel. The rows are gathered column by column; then the symbols are sorted, the calendar is the
+ * sorted union of the timestamps, and every row goes to its cell. Duplicates are looked for on the way and only then cost
+ * anything: a second scatter resolves them with the winner of each cell. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/dates.h"
+#include "base/number.h"
+#include "market/builder.h"
+
+static const char *const column_name[ASSAY_N_PRICE_COLUMNS] = {"open", "high", "low", "close", "volume"};
+
+assay_status assay_panel_builder_create(assay_panel_builder **out_builder, assay_error *err) {
+    *out_builder = calloc(1, sizeof **out_builder);
+    return *out_builder == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a panel builder")
+                                : ASSAY_OK;
+}
+
+/* Frees the rows early: the matrices are about to need the memory. */
+static void free_rows(assay_panel_builder *builder) {
+    free(builder->symbol);
+    free(builder->timestamp_us);
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
+        free(builder->column[c]);
+        builder->column[c] = NULL;
+    }
+    free(builder->version_us);
+    free(builder->source);
+    builder->symbol = NULL;
+    builder->timestamp_us = NULL;
+    builder->version_us = NULL;
+    builder->source = NULL;
+    builder->n_rows = 0;
+}
+
+void assay_panel_builder_destroy(assay_panel_builder *builder) {
+    if (builder == NULL)
+        return;
+    free_rows(builder);
+    free(builder->event);
+    assay_symbol_table_reset(&builder->symbols);
+    assay_symbol_table_reset(&builder->sources);
+    free(builder);
+}
+
+assay_status assay_panel_builder_symbol(assay_panel_builder *builder, const char *name, size_t name_size,
+                                        uint32_t *out_id, assay_error *err) {
+    return assay_symbol_table_id(&builder->symbols, name, name_size, out_id, err);
+}
+
+assay_status assay_panel_builder_source(assay_panel_builder *builder, const char *name, uint32_t *out_source,
+                                        assay_error *err) {
+    size_t size = strlen(name);
+    const char *end_of_name = size > ASSAY_LONGEST_SYMBOL ? name + size - ASSAY_LONGEST_SYMBOL : name;
+    return assay_symbol_table_id(&builder->sources, end_of_name, strlen(end_of_name), out_source, err);
+}
+
+/* Room for n more rows in an optional column; the rows before the first that has it read `missing`. */
+#define RESERVE_COLUMN(builder, pointer, capacity, n, missing, err)                                          \
+    reserve_filled((void **)&(pointer), &(capacity), (builder)->n_rows, (n), sizeof *(pointer), &(missing),  \
+                   (err))
+
+static assay_status reserve_filled(void **block, size_t *capacity, size_t n_before, size_t n_more,
+                                   size_t size, const void *missing, assay_error *err) {
+    bool is_new = *block == NULL;
+    assay_status status = assay_array_reserve(block, capacity, n_before + n_more, size, err);
+    for (size_t i = 0; status == ASSAY_OK && is_new && i < n_before; i++)
+        memcpy((char *)*block + i * size, missing, size);
+    return status;
+}
+
+static assay_status reserve_rows(assay_panel_builder *b, const assay_panel_rows *rows, assay_error *err) {
+    const double no_number = ASSAY_NAN;
+    const int64_t no_version = INT64_MIN;
+    const uint32_t no_source = 0;
+    assay_status status = ASSAY_RESERVE(b->symbol, b->symbol_capacity, b->n_rows + rows->n_rows, err);
+    if (status == ASSAY_OK)
+        status = ASSAY_RESERVE(b->timestamp_us, b->timestamp_capacity, b->n_rows + rows->n_rows, err);
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS && status == ASSAY_OK; c++) {
+        if (rows->column[c] != NULL || b->column[c] != NULL)
+            status = RESERVE_COLUMN(b, b->column[c], b->column_capacity[c], rows->n_rows, no_number, err);
+    }
+    if (status == ASSAY_OK && (rows->version_us != NULL || b->version_us != NULL))
+        status = RESERVE_COLUMN(b, b->version_us, b->version_capacity, rows->n_rows, no_version, err);
+    if (status == ASSAY_OK && (rows->source != NULL || b->source != NULL))
+        status = RESERVE_COLUMN(b, b->source, b->source_capacity, rows->n_rows, no_source, err);
+    return status;
+}
+
+static bool is_split(double ratio) {
+    return !isnan(ratio) && ratio != 0 && ratio != 1;
+}
+
+static bool is_dividend(double dividend) {
+    return !isnan(dividend) && dividend != 0;
+}
+
+static assay_status add_raw_event(assay_panel_builder *b, assay_raw_event event, assay_error *err) {
+    if (is_split(event.split_ratio) || is_dividend(event.dividend)) {
+        bool bad_split = is_split(event.split_ratio) && (event.split_ratio < 0 || isinf(event.split_ratio));
+        if (bad_split || (is_dividend(event.dividend) && (event.dividend < 0 || isinf(event.dividend)))) {
+            char date[32];
+            assay_time_format(event.ex_date_us, date, sizeof date);
+            return assay_error_set(
+                err, ASSAY_E_DATA,
+                "%s of %s at %s is %g: it must be finite and not negative; correct the row",
+                bad_split ? "split ratio" : "dividend", assay_symbol_table_name(&b->symbols, event.symbol),
+                date, bad_split ? event.split_ratio : event.dividend);
+        }
+        event.split_ratio = is_split(event.split_ratio) ? event.split_ratio : 1;
+        event.dividend = is_dividend(event.dividend) ? event.dividend : 0;
+        assay_status status = ASSAY_RESERVE(b->event, b->event_capacity, b->n_events + 1, err);
+        if (status != ASSAY_OK)
+            return status;
+        b->event[b->n_events++] = event;
+    }
+    return ASSAY_OK;
+}
+
+assay_status assay_panel_builder_add_rows(assay_panel_builder *b, const assay_panel_rows *rows,
+                                          assay_error *err) {
+    size_t n = rows->n_rows;
+    for (size_t i = 0; i < n; i++) {
+        if (rows->symbol[i] >= b->symbols.n_names)
+            return assay_error_set(err, ASSAY_E_ARGUMENT,
+                                   "row %zu has symbol id %" PRIu32 ", but only %zu are known", i,
+                                   rows->symbol[i], b->symbols.n_names);
+    }
+    assay_status status = reserve_rows(b, rows, err);
+    for (size_t i = 0; status == ASSAY_OK && (rows->dividend != NULL || rows->split_ratio != NULL) && i < n;
+         i++) {
+        assay_raw_event event = {.symbol = rows->symbol[i],
+                                 .from_row = 1,
+                                 .row = b->n_rows + i,
+                                 .ex_date_us = rows->timestamp_us[i],
+                                 .split_ratio = rows->split_ratio == NULL ? ASSAY_NAN : rows->split_ratio[i],
+                                 .dividend = rows->dividend == NULL ? ASSAY_NAN : rows->dividend[i]};
+        status = add_raw_event(b, event, err);
+    }
+    if (status != ASSAY_OK)
+        return status;
+    memcpy(b->symbol + b->n_rows, rows->symbol, n * sizeof *b->symbol);
+    memcpy(b->timestamp_us + b->n_rows, rows->timestamp_us, n * sizeof *b->timestamp_us);
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
+        if (rows->column[c] != NULL)
+            memcpy(b->column[c] + b->n_rows, rows->column[c], n * sizeof(double));
+        else
+            for (size_t i = 0; b->column[c] != NULL && i < n; i++)
+                b->column[c][b->n_rows + i] = ASSAY_NAN;
+    }
+    for (size_t i = 0; b->version_us != NULL && i < n; i++)
+        b->version_us[b->n_rows + i] = rows->version_us == NULL ? INT64_MIN : rows->version_us[i];
+    for (size_t i = 0; b->source != NULL && i < n; i++)
+        b->source[b->n_rows + i] = rows->source == NULL ? 0 : rows->source[i];
+    b->n_rows += n;
+    return ASSAY_OK;
+}
+
+assay_status assay_panel_builder_add_event(assay_panel_builder *b, uint32_t symbol, int64_t ex_date_us,
+                                           double split_ratio, double cash_dividend, assay_error *err) {
+    if (symbol >= b->symbols.n_names)
+        return assay_error_set(err, ASSAY_E_ARGUMENT,
+                               "an event has symbol id %" PRIu32 ", but only %zu are known", symbol,
+                               b->symbols.n_names);
+    assay_raw_event event = {
+        .symbol = symbol, .ex_date_us = ex_date_us, .split_ratio = split_ratio, .dividend = cash_dividend};
+    return add_raw_event(b, event, err);
+}
+
+/* --- symbols and calendar --- */
+
+typedef struct named_id {
+    const char *name;
+    uint32_t id;
+} named_id;
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(((const named_id *)a)->name, ((const named_id *)b)->name);
+}
+
+/* Sorts the symbols by bytes into the panel; out_rank[builder id] = panel number. */
+static assay_status sort_symbols(assay_panel_builder *b, assay_panel *panel, uint32_t *out_rank,
+                                 assay_error *err) {
+    size_t n = b->symbols.n_names;
+    named_id *sorted = malloc(n * sizeof *sorted);
+    panel->name = malloc(n * sizeof *panel->name);
+    if (sorted == NULL || panel->name == NULL) {
+        free(sorted);
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
+    }
+    panel->name_block = b->symbols.bytes; /* the panel takes the names over */
+    b->symbols.bytes = NULL;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (named_id){panel->name_block + b->symbols.begin[i], (uint32_t)i};
+    qsort(sorted, n, sizeof *sorted, compare_names);
+    for (size_t i = 0; i < n; i++) {
+        panel->name[i] = sorted[i].name;
+        out_rank[sorted[i].id] = (uint32_t)i;
+    }
+    free(sorted);
+    return ASSAY_OK;
+}
+
+typedef struct calendar_index {
+    int64_t first_us;
+    int64_t unit_us;  /* 0: times are too irregular for a table; search */
+    uint32_t *bar_of; /* bar of first + i units */
+} calendar_index;
+
+static int compare_times(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The coarsest of day, minute and second that divides every time and needs a table of bearable size; 0: none. */
+static int64_t common_unit(const assay_panel_builder *b, int64_t first, int64_t last) {
+    static const int64_t units[] = {ASSAY_US_PER_DAY, 60000000, 1000000};
+    const int64_t longest_table = 1 << 25;
+    for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
+        size_t i = 0;
+        while (i < b->n_rows && b->timestamp_us[i] % units[u] == 0)
+            i++;
+        if (i == b->n_rows)
+            return last / units[u] - first / units[u] < longest_table ? units[u] : 0;
+    }
+    return 0;
+}
+
+/* Sorted distinct times by a table with one entry a unit. */
+static assay_status calendar_by_table(const assay_panel_builder *b, assay_panel *panel, calendar_index *index,
+                                      int64_t last, assay_error *err) {
+    size_t n_units = (size_t)((last - index->first_us) / index->unit_us) + 1;
+    index->bar_of = calloc(n_units, sizeof *index->bar_of);
+    if (index->bar_of == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu rows", b->n_rows);
+    for (size_t i = 0; i < b->n_rows; i++)
+        index->bar_of[(b->timestamp_us[i] - index->first_us) / index->unit_us] = 1;
+    for (size_t u = 0; u < n_units; u++)
+        panel->n_bars += index->bar_of[u];
+    panel->timestamp_us = malloc(panel->n_bars * sizeof *panel->timestamp_us);
+    if (panel->timestamp_us == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu bars", panel->n_bars);
+    uint32_t bar = 0;
+    for (size_t u = 0; u < n_units; u++) {
+        if (index->bar_of[u] == 0)
+            continue;
+        panel->timestamp_us[bar] = index->first_us + (int64_t)u * index->unit_us;
+        index->bar_of[u] = bar++;
+    }
+    return ASSAY_OK;
+}
+
+static assay_status calendar_by_sorting(const assay_panel_builder *b, assay_panel *panel, assay_error *err) {
+    panel->timestamp_us = malloc(b->n_rows * sizeof *panel->timestamp_us);
+    if (panel->timestamp_us == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu rows", b->n_rows);
+    memcpy(panel->timestamp_us, b->timestamp_us, b->n_rows * sizeof *panel->timestamp_us);
+    qsort(panel->timestamp_us, b->n_rows, sizeof *panel->timestamp_us, compare_times);
+    for (size_t i = 0; i < b->n_rows; i++) {
+        if (panel->n_bars == 0 || panel->timestamp_us[panel->n_bars - 1] != panel->timestamp_us[i])
+            panel->timestamp_us[panel->n_bars++] = panel->timestamp_us[i];
+    }
+    return ASSAY_OK;
+}
+
+static assay_status make_calendar(const assay_panel_builder *b, assay_panel *panel, calendar_index *index,
+                                  assay_error *err) {
+    int64_t last = b->timestamp_us[0];
+    index->first_us = last;
+    for (size_t i = 0; i < b->n_rows; i++) {
+        index->first_us = b->timestamp_us[i] < index->first_us ? b->timestamp_us[i] : index->first_us;
+        last = b->timestamp_us[i] > last ? b->timestamp_us[i] : last;
+    }
+    index->unit_us = common_unit(b, index->first_us, last);
+    assay_status status = index->unit_us != 0 ? calendar_by_table(b, panel, index, last, err)
+                                              : calendar_by_sorting(b, panel, err);
+    if (status != ASSAY_OK)
+        return status;
+    panel->day = malloc(panel->n_bars * sizeof *panel->day);
+    if (panel->day == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu bars", panel->n_bars);
+    for (size_t t = 0; t < panel->n_bars; t++)
+        panel->day[t] = assay_day_of_us(panel->timestamp_us[t]);
+    if (panel->n_bars >= UINT32_MAX || panel->n_symbols >= UINT32_MAX)
+        return assay_error_set(err, ASSAY_E_DATA, "a panel of %zu bars and %zu symbols is too large",
+                               panel->n_bars, panel->n_symbols);
+    return ASSAY_OK;
+}
+
+/* The bar of a time that is in the calendar. */
+static size_t find_bar(const assay_panel *panel, const calendar_index *index, int64_t time) {
+    if (index->unit_us != 0)
+        return index->bar_of[(time - index->first_us) / index->unit_us];
+    size_t low = 0, high = panel->n_bars;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (panel->timestamp_us[middle] < time)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* --- rows to cells --- */
+
+static const char *source_of(const assay_panel_builder *b, size_t row) {
+    uint32_t source = b->source == NULL ? 0 : b->source[row];
+    return source < b->sources.n_names ? assay_symbol_table_name(&b->sources, source) : "the data";
+}
+
+typedef struct scatter {
+    assay_panel_builder *builder;
+    assay_panel *panel;
+    const assay_panel_options *options;
+    assay_panel_report *report;
+    const uint32_t *rank;
+    calendar_index calendar;
+    unsigned char *taken;   /* one bit a cell, while no duplicate has been seen */
+    size_t *winner;         /* row + 1 of each cell, after one has */
+    unsigned char *dropped; /* one byte a row, with events that must follow their rows; may be NULL */
+} scatter;
+
+static assay_status refuse_price(const scatter *sc, size_t row, int column, double value, assay_error *err) {
+    char date[32];
+    assay_time_format(sc->builder->timestamp_us[row], date, sizeof date);
+    return assay_error_set(
+        err, ASSAY_E_DATA,
+        "%s of %s at %s is %g in %s: prices must be positive and finite; correct the data, or set "
+        "on_bad_data to drop (leave such rows out) or keep",
+        column_name[column], sc->panel->name[sc->rank[sc->builder->symbol[row]]], date, value,
+        source_of(sc->builder, row));
+}
+
+/* True where a number cannot be a price (or, for volume, a volume). NaN is merely missing. */
+static bool is_bad(int column, double value) {
+    return column == ASSAY_COLUMN_VOLUME ? value < 0 || isinf(value) : value <= 0 || isinf(value);
+}
+
+/* Decides about a row's numbers: *out_keep false where it is left out. */
+static assay_status check_row(const scatter *sc, size_t row, bool *out_keep, assay_error *err) {
+    *out_keep = true;
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
+        const double *column = sc->builder->column[c];
+        if (column == NULL || !is_bad(c, column[row]))
+            continue;
+        if (sc->options->on_bad_data == ASSAY_BAD_DATA_ERROR)
+            return refuse_price(sc, row, c, column[row], err);
+        if (sc->options->on_bad_data == ASSAY_BAD_DATA_DROP)
+            *out_keep = false;
+    }
+    return ASSAY_OK;
+}
+
+static void put_row(const scatter *sc, size_t row, size_t cell) {
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
+        const double *column = sc->builder->column[c];
+        if (column != NULL)
+            sc->panel->column[c][cell] = isfinite(column[row]) ? column[row] : ASSAY_NAN;
+    }
+}
+
+/* Of two rows of one cell, which stays: the newer version, else the later file, else by on_bad_data. */
+static assay_status resolve(const scatter *sc, size_t old_row, size_t row, bool *out_new_wins,
+                            assay_error *err) {
+    const assay_panel_builder *b = sc->builder;
+    int64_t old_version = b->version_us == NULL ? INT64_MIN : b->version_us[old_row];
+    int64_t version = b->version_us == NULL ? INT64_MIN : b->version_us[row];
+    uint32_t old_source = b->source == NULL ? 0 : b->source[old_row];
+    uint32_t source = b->source == NULL ? 0 : b->source[row];
+    if (version != old_version || source != old_source) {
+        *out_new_wins = version != old_version ? version > old_version : source > old_source;
+        sc->report->n_replaced++;
+        return ASSAY_OK;
+    }
+    if (sc->options->on_bad_data == ASSAY_BAD_DATA_ERROR) {
+        char date[32];
+        assay_time_format(b->timestamp_us[row], date, sizeof date);
+        return assay_error_set(
+            err, ASSAY_E_DATA,
+            "%s has two rows for %s in %s and nothing says which is newer: remove one, or set "
+            "on_bad_data to drop (the last row stays)",
+            sc->panel->name[sc->rank[b->symbol[row]]], date, source_of(b, row));
+    }
+    *out_new_wins = true;
+    sc->report->n_dropped++;
+    return ASSAY_OK;
+}
+
+/* One pass over the rows. *out_again: a duplicate turned up in the first pass; do a second one with `winner`. */
+static assay_status scatter_rows(scatter *sc, bool *out_again, assay_error *err) {
+    const assay_panel_builder *b = sc->builder;
+    *out_again = false;
+    sc->report->n_replaced = sc->report->n_dropped = sc->report->n_without_close = 0;
+    for (size_t row = 0; row < b->n_rows; row++) {
+        bool keep = true;
+        assay_status status = check_row(sc, row, &keep, err);
+        if (status != ASSAY_OK)
+            return status;
+        if (!keep) {
+            sc->report->n_dropped++;
+            if (sc->dropped != NULL)
+                sc->dropped[row] = 1;
+            continue;
+        }
+        size_t bar = find_bar(sc->panel, &sc->calendar, b->timestamp_us[row]);
+        size_t cell = bar * sc->panel->stride + sc->rank[b->symbol[row]];
+        if (sc->winner == NULL) {
+            if ((sc->taken[cell / 8] >> (cell % 8) & 1) != 0) {
+                *out_again = true;
+                return ASSAY_OK;
+            }
+            sc->taken[cell / 8] = (unsigned char)(sc->taken[cell / 8] | 1u << (cell % 8));
+        } else if (sc->winner[cell] != 0) {
+            bool new_wins = true;
+            status = resolve(sc, sc->winner[cell] - 1, row, &new_wins, err);
+            if (status != ASSAY_OK)
+                return status;
+            size_t loser = new_wins ? sc->winner[cell] - 1 : row;
+            if (sc->dropped != NULL)
+                sc->dropped[loser] = 1;
+            if (!new_wins)
+                continue;
+        }
+        if (sc->winner != NULL)
+            sc->winner[cell] = row + 1;
+        put_row(sc, row, cell);
+        sc->report->n_without_close += isfinite(b->column[ASSAY_COLUMN_CLOSE][row]) ? 0 : 1;
+    }
+    return ASSAY_OK;
+}
+
+static assay_status allocate_columns(const assay_panel_builder *b, assay_panel *panel, assay_error *err) {
+    size_t n_cells = panel->n_bars * panel->stride;
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
+        if (b->column[c] == NULL)
+            continue;
+        panel->column[c] = assay_aligned_alloc(n_cells, sizeof(double));
+        if (panel->column[c] == NULL)
+            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols",
+                                   panel->n_bars, panel->n_symbols);
+        for (size_t i = 0; i < n_cells; i++)
+            panel->column[c][i] = ASSAY_NAN;
+    }
+    return ASSAY_OK;
+}
+
+static assay_status fill_columns(scatter *sc, assay_error *err) {
+    size_t n_cells = sc->panel->n_bars * sc->panel->stride;
+    assay_status status = allocate_columns(sc->builder, sc->panel, err);
+    if (status != ASSAY_OK)
+        return status;
+    sc->taken = calloc(n_cells / 8 + 1, 1);
+    if (sc->builder->n_events != 0)
+        sc->dropped = calloc(sc->builder->n_rows, 1);
+    if (sc->taken == NULL || (sc->dropped == NULL && sc->builder->n_events != 0))
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu cells", n_cells);
+    bool again = false;
+    status = scatter_rows(sc, &again, err);
+    if (status == ASSAY_OK && again) {
+        sc->winner = calloc(n_cells, sizeof *sc->winner);
+        if (sc->winner == NULL)
+            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu cells", n_cells);
+        if (sc->dropped != NULL)
+            memset(sc->dropped, 0, sc->builder->n_rows);
+        status = scatter_rows(sc, &again, err);
+    }
+    return status;
+}
+
+/* Events of rows that were left out or replaced go; the others get panel symbol numbers. */
+static void settle_events(scatter *sc) {
+    assay_panel_builder *b = sc->builder;
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_events; i++) {
+        assay_raw_event event = b->event[i];
+        if (event.from_row != 0 && sc->dropped[event.row] != 0)
+            continue;
+        event.symbol = sc->rank[event.symbol];
+        b->event[n++] = event;
+    }
+    b->n_events = n;
+}
+
+static assay_status build(assay_panel_builder *b, scatter *sc, uint32_t *rank, assay_error *err) {
+    assay_status status = sort_symbols(b, sc->panel, rank, err);
+    if (status == ASSAY_OK)
+        status = make_calendar(b, sc->panel, &sc->calendar, err);
+    if (status == ASSAY_OK)
+        status = fill_columns(sc, err);
+    if (status != ASSAY_OK)
+        return status;
+    if (sc->report->n_without_close + sc->report->n_dropped + sc->report->n_replaced >= b->n_rows)
+        return assay_error_set(err, ASSAY_E_DATA, "no row has a close price: there is nothing to run on");
+    settle_events(sc);
+    free_rows(b);
+    return assay_panel_finish_own_time(sc->panel, b->event, b->n_events, sc->options->signal_prices, err);
+}
+
+assay_status assay_panel_builder_finish(assay_panel_builder *b, const assay_panel_options *options,
+                                        assay_panel **out_panel, assay_panel_report *out_report,
+                                        assay_error *err) {
+    *out_panel = NULL;
+    assay_panel_report report = {.n_rows = b->n_rows};
+    if (b->n_rows == 0 || b->column[ASSAY_COLUMN_CLOSE] == NULL)
+        return assay_error_set(err, ASSAY_E_DATA, "no row has a close price: there is nothing to run on");
+    assay_panel *panel = calloc(1, sizeof *panel);
+    uint32_t *rank = malloc(b->symbols.n_names * sizeof *rank);
+    assay_status status = ASSAY_OK;
+    if (panel == NULL || rank == NULL) {
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a panel");
+    } else {
+        panel->n_symbols = b->symbols.n_names;
+        panel->stride = (panel->n_symbols + 7) / 8 * 8;
+        scatter sc = {.builder = b, .panel = panel, .options = options, .report = &report, .rank = rank};
+        status = build(b, &sc, rank, err);
+        free(sc.calendar.bar_of);
+        free(sc.taken);
+        free(sc.winner);
+        free(sc.dropped);
+    }
+    free(rank);
+    if (status != ASSAY_OK) {
+        assay_panel_destroy(panel);
+        return status;
+    }
+    report.n_events = panel->n_events;
+    if (out_report != NULL)
+        *out_report = report;
+    *out_panel = panel;
+    return ASSAY_OK;
+}

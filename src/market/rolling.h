@@ -1,0 +1,12 @@
+/* Rolling mean and variance over own bars by doubling. See rolling.c. */
+#ifndef ASSAY_MARKET_ROLLING_H
+#define ASSAY_MARKET_ROLLING_H
+
+#include "market/panel.h"
+
+/* out[row] = (c - mean) / (std + 1e-6) over the `window` rows ending at each own-time row, ddof 1, at the as-of raw scale;
+ * NaN where the window is not full. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_rolling_zscore(const assay_panel *panel, size_t window, double *out,
+                                                  assay_error *err);
+
+#endif
