@@ -1,0 +1,106 @@
+/* Results as text, JSON and CSV. Part of libassay-store.
+ *
+ * Everything that is printed about a run comes from an assay_run_summary, whether the run was just made or was read from a
+ * database. JSON numbers are in the fewest digits that read back as the same double; undefined and infinite numbers are
+ * null in JSON, empty in CSV and a dash on screen. Texts are UTF-8. Thread-safe: nothing here is shared.
+ */
+#ifndef ASSAY_REPORT_H
+#define ASSAY_REPORT_H
+
+#include <stdio.h>
+
+#include "assay/assay.h"
+#include "assay/assay_store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum assay_report_format {
+    ASSAY_FORMAT_TEXT = 0,
+    ASSAY_FORMAT_JSON = 1,
+    ASSAY_FORMAT_CSV = 2
+} assay_report_format;
+
+/* How text is laid out. */
+typedef struct assay_report_style {
+    unsigned width; /* columns of the screen, 40 to 200 are used; 0: 80 */
+    bool utf8;      /* false: ASCII alone */
+} assay_report_style;
+
+typedef struct assay_metric_value {
+    char name[64];
+    double value; /* NaN = undefined */
+} assay_metric_value;
+
+/* Rows that a run has in a table. */
+typedef struct assay_table_rows {
+    const char *table; /* static storage */
+    size_t n_rows;
+} assay_table_rows;
+
+enum { ASSAY_N_RESULT_TABLES = 6 };
+
+/* What is shown of a run. Strings and arrays are owned (malloc); free them with assay_run_summary_reset. */
+typedef struct assay_run_summary {
+    char *run_id, *strategy;
+    char *parameters_json; /* an object */
+    char start_date[32], end_date[32];
+    char data_fingerprint[33];
+    size_t n_bars, n_symbols;
+    assay_metric_value *metrics;
+    size_t n_metrics;
+    double *equity; /* the initial capital, then one value a bar */
+    size_t n_equity;
+    assay_table_rows tables[ASSAY_N_RESULT_TABLES]; /* a NULL name ends them */
+    size_t n_open_trades;
+    bool has_warnings; /* false: not known (a run that was read from a database written by others) */
+    uint32_t warnings;
+    size_t delisted_positions;
+} assay_run_summary;
+
+/* Fills *out_summary from a result. On failure there is nothing to free. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_run_summary_init(const assay_result *result, const char *run_id,
+                                                              assay_run_summary *out_summary, assay_error *err);
+ASSAY_API void assay_run_summary_reset(assay_run_summary *summary);
+
+/* A metric of the summary; NaN where it has none of that name. */
+ASSAY_API double assay_run_summary_metric(const assay_run_summary *summary, const char *name);
+
+/* Writes the summary. Errors of the stream are left to the caller (ferror). ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_run(const assay_run_summary *summary, assay_report_format format,
+                                                        const assay_report_style *style, FILE *out, assay_error *err);
+
+/* Draws n finite values as a line chart of `height` lines with its scale at the left. Fewer than 2 values: nothing. */
+ASSAY_API void assay_report_chart(const double *values, size_t n, unsigned height, const assay_report_style *style,
+                                  FILE *out);
+
+/* Writes a table: text with aligned columns and numbers for people, JSON as an array of objects, or CSV. Text numbers
+ * have at most `decimals` decimals; negative: all their digits. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_table(const assay_table *table, assay_report_format format,
+                                                          int decimals, const assay_report_style *style, FILE *out,
+                                                          assay_error *err);
+
+/* Describes one strategy (NULL: a list of all), and the settings of the engine. CSV is not available: ASSAY_E_ARGUMENT. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_strategies(const assay_strategy *only, assay_report_format format,
+                                                               const assay_report_style *style, FILE *out,
+                                                               assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_settings(assay_report_format format,
+                                                             const assay_report_style *style, FILE *out,
+                                                             assay_error *err);
+
+/* The parameters of a configuration as a JSON object on one line. Free *out_text with free(). ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_parameters_json(const assay_config *config, char **out_text,
+                                                                    assay_error *err);
+
+/* Everything needed to run again, as a JSON object on one line: strategy, parameters, universe (n_symbols 0: every symbol),
+ * period, engine and risk settings with their defaults, frequency (NULL: left out). Equal runs give equal bytes: pass the
+ * symbols sorted. Free *out_text with free(). ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_config_json(const assay_config *config, const char *const *symbols,
+                                                                size_t n_symbols, const char *frequency, char **out_text,
+                                                                assay_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,152 @@
+/* A run on screen: headline metrics in two columns, the equity as a line, counts, warnings. */
+#include <math.h>
+#include <string.h>
+
+#include "report/run_formats.h"
+#include "report/text_layout.h"
+
+/* A line of the table of metrics. */
+typedef struct headline {
+    const char *metric;
+    const char *label;
+    int decimals;
+    const char *unit;
+} headline;
+
+static const headline LEFT[] = {
+    {"total_return_pct", "total return", 2, " %"},
+    {"annual_return_pct", "annual return", 2, " %"},
+    {"annual_volatility_pct", "annual volatility", 2, " %"},
+    {"max_drawdown_pct", "maximum drawdown", 2, " %"},
+    {"sharpe_ratio", "Sharpe ratio", 2, ""},
+    {"sharpe_arithmetic", "Sharpe, arithmetic", 2, ""},
+    {"sortino_ratio", "Sortino ratio", 2, ""},
+    {"calmar_ratio", "Calmar ratio", 2, ""},
+};
+static const headline RIGHT[] = {
+    {"total_trades", "closed trades", 0, ""},          {"win_rate_pct", "win rate", 2, " %"},
+    {"profit_factor", "profit factor", 2, ""},         {"avg_win_pnl", "average win", 2, ""},
+    {"avg_loss_pnl", "average loss", 2, ""},           {"avg_bars_held", "average holding", 1, " bars"},
+    {"time_in_market_pct", "time in market", 2, " %"}, {"annual_turnover", "annual turnover", 2, ""},
+};
+enum { N_HEADLINES = sizeof LEFT / sizeof LEFT[0] };
+
+static void put_headline(const assay_run_summary *s, const headline *h, const assay_report_style *style,
+                         FILE *out)
+{
+    char text[NUMBER_SIZE + 8];
+    double value = assay_run_summary_metric(s, h->metric);
+    assay_format_number(value, h->decimals, style, text, NUMBER_SIZE);
+    if (!isnan(value))
+        strcat(text, h->unit);
+    assay_put_padded(h->label, 19, false, out);
+    assay_put_padded(text, 14, true, out);
+}
+
+static bool has_metric(const assay_run_summary *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_metrics; i++) {
+        if (strcmp(s->metrics[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void put_metrics(const assay_run_summary *s, const assay_report_style *style, FILE *out)
+{
+    bool is_wide = assay_style_width(style) >= 74;
+    for (size_t i = 0; i < N_HEADLINES; i++) {
+        fputs("  ", out);
+        put_headline(s, &LEFT[i], style, out);
+        if (is_wide && has_metric(s, RIGHT[i].metric)) {
+            fputs("    ", out);
+            put_headline(s, &RIGHT[i], style, out);
+        }
+        putc('\n', out);
+    }
+    for (size_t i = 0; !is_wide && i < N_HEADLINES; i++) {
+        if (!has_metric(s, RIGHT[i].metric))
+            continue;
+        fputs("  ", out);
+        put_headline(s, &RIGHT[i], style, out);
+        putc('\n', out);
+    }
+}
+
+/* The parameters' JSON object in words: lookback 20, threshold 0.1. */
+static void put_parameters(const char *json, FILE *out)
+{
+    cJSON *object = cJSON_Parse(json);
+    const char *before = " (";
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object)
+    {
+        char *value = cJSON_PrintUnformatted(item);
+        fprintf(out, "%s%s %s", before, item->string, value == NULL ? "?" : value);
+        cJSON_free(value);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        putc(')', out);
+    cJSON_Delete(object);
+}
+
+static void put_heading(const assay_run_summary *s, const assay_report_style *style, FILE *out)
+{
+    const char *dot = style->utf8 ? "·" : "|";
+    char bars[32], symbols[32];
+    assay_format_count(s->n_bars, bars, sizeof bars);
+    assay_format_count(s->n_symbols, symbols, sizeof symbols);
+    fputs(s->strategy, out);
+    put_parameters(s->parameters_json, out);
+    fprintf(out, "\n%s %s %s %s %s %s %s %s %s\n", s->start_date, style->utf8 ? "–" : "to", s->end_date, dot,
+            bars, s->n_bars == 1 ? "bar" : "bars", dot, symbols, s->n_symbols == 1 ? "symbol" : "symbols");
+    fprintf(out, "run %s\n\n", s->run_id);
+}
+
+static size_t rows_of(const assay_run_summary *s, const char *table)
+{
+    for (size_t i = 0; i < ASSAY_N_RESULT_TABLES && s->tables[i].table != NULL; i++) {
+        if (strcmp(s->tables[i].table, table) == 0)
+            return s->tables[i].n_rows;
+    }
+    return 0;
+}
+
+static void put_count(const char *before, size_t count, const char *one, const char *many, FILE *out)
+{
+    char text[32];
+    assay_format_count(count, text, sizeof text);
+    fprintf(out, "%s%s %s", before, text, count == 1 ? one : many);
+}
+
+static void put_counts(const assay_run_summary *s, FILE *out)
+{
+    size_t n_trades = rows_of(s, "backtest_trades");
+    size_t n_open = s->n_open_trades < n_trades ? s->n_open_trades : n_trades;
+    put_count("  ", rows_of(s, "backtest_signals"), "signal", "signals", out);
+    put_count(", ", rows_of(s, "backtest_fills"), "fill", "fills", out);
+    put_count(", ", n_trades - n_open, "closed trade", "closed trades", out);
+    put_count(", ", n_open, "position open at the end", "positions open at the end", out);
+    put_count("\n  ", s->delisted_positions, "position was closed by a delisting",
+              "positions were closed by delistings", out);
+    putc('\n', out);
+}
+
+void assay_report_run_text(const assay_run_summary *s, const assay_report_style *style, FILE *out)
+{
+    put_heading(s, style, out);
+    put_metrics(s, style, out);
+    if (s->n_equity > 1) {
+        fputs("\n  equity\n", out);
+        assay_report_chart(s->equity, s->n_equity, 6, style, out);
+    }
+    putc('\n', out);
+    put_counts(s, out);
+    for (uint32_t bit = 0; bit < ASSAY_N_WARNINGS && s->has_warnings; bit++) {
+        if ((s->warnings & (1u << bit)) != 0) {
+            fputs("  warning: ", out);
+            assay_put_wrapped(assay_warning_text(1u << bit), 11, 4, style, out);
+        }
+    }
+}
