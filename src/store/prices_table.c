@@ -1,0 +1,401 @@
+/* What the Parquet files of the prices table hold, and the SQL that reads it.
+ *
+ * Invariant: every column comes out as TIMESTAMP, VARCHAR or DOUBLE whatever the files have; only columns that a run needs
+ * appear in the SQL, and DuckDB casts (in parallel) where it has to.
+ */
+#include "prices_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/dates.h"
+
+static const char *const wanted_names[ASSAY_N_PRICES] = {
+    "timestamp",   "symbol",     "open_price",      "high_price",        "low_price",
+    "close_price", "volume",     "dividend_amount", "split_coefficient", "frequency",
+    "currency",    "updated_at", "created_at",
+};
+
+#define SOURCE "read_parquet($1, union_by_name=true, hive_partitioning=false"
+
+/* --- columns --- */
+
+static bool is_number(duckdb_type type) {
+    switch (type) {
+    case DUCKDB_TYPE_TINYINT:
+    case DUCKDB_TYPE_SMALLINT:
+    case DUCKDB_TYPE_INTEGER:
+    case DUCKDB_TYPE_BIGINT:
+    case DUCKDB_TYPE_HUGEINT:
+    case DUCKDB_TYPE_UTINYINT:
+    case DUCKDB_TYPE_USMALLINT:
+    case DUCKDB_TYPE_UINTEGER:
+    case DUCKDB_TYPE_UBIGINT:
+    case DUCKDB_TYPE_UHUGEINT:
+    case DUCKDB_TYPE_FLOAT:
+    case DUCKDB_TYPE_DOUBLE:
+    case DUCKDB_TYPE_DECIMAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_time(duckdb_type type) {
+    return type == DUCKDB_TYPE_TIMESTAMP || type == DUCKDB_TYPE_TIMESTAMP_S ||
+           type == DUCKDB_TYPE_TIMESTAMP_MS || type == DUCKDB_TYPE_TIMESTAMP_NS || type == DUCKDB_TYPE_DATE ||
+           type == DUCKDB_TYPE_TIMESTAMP_TZ;
+}
+
+/* Fills read and failed; false where the type does not fit the column. */
+static bool column_sql(size_t index, assay_prices_column *column, duckdb_type type) {
+    const char *name = wanted_names[index]; /* DuckDB's identifiers ignore case, so this finds any spelling */
+    char *read = column->read;
+    size_t size = sizeof column->read;
+    bool time =
+        index == ASSAY_PRICES_TIMESTAMP || index == ASSAY_PRICES_UPDATED || index == ASSAY_PRICES_CREATED;
+    bool label =
+        index == ASSAY_PRICES_SYMBOL || index == ASSAY_PRICES_FREQUENCY || index == ASSAY_PRICES_CURRENCY;
+    column->is_text = type == DUCKDB_TYPE_VARCHAR;
+    if (label) {
+        (void)snprintf(read, size, column->is_text ? "\"%s\"" : "CAST(\"%s\" AS VARCHAR)", name);
+        return column->is_text || is_number(type) || type == DUCKDB_TYPE_ENUM || type == DUCKDB_TYPE_SQLNULL;
+    }
+    if (!column->is_text) {
+        bool plain = type == (time ? DUCKDB_TYPE_TIMESTAMP : DUCKDB_TYPE_DOUBLE);
+        if (type == DUCKDB_TYPE_TIMESTAMP_TZ) {
+            (void)snprintf(read, size, "make_timestamp(epoch_us(\"%s\"))", name);
+        } else {
+            (void)snprintf(read, size, plain ? "\"%s\"" : "CAST(\"%s\" AS %s)", name,
+                           time ? "TIMESTAMP" : "DOUBLE");
+        }
+        return time ? is_time(type) || type == DUCKDB_TYPE_SQLNULL
+                    : is_number(type) || type == DUCKDB_TYPE_SQLNULL;
+    }
+    const char *target = time ? "TIMESTAMP" : "DOUBLE";
+    (void)snprintf(read, size, "CAST(nullif(trim(\"%s\"), '') AS %s)", name, target);
+    (void)snprintf(column->failed, sizeof column->failed,
+                   "nullif(trim(\"%s\"), '') IS NOT NULL AND TRY_CAST(trim(\"%s\") AS %s) IS NULL", name,
+                   name, target);
+    return true;
+}
+
+static const char *kind_wanted(size_t index) {
+    if (index == ASSAY_PRICES_TIMESTAMP || index == ASSAY_PRICES_UPDATED || index == ASSAY_PRICES_CREATED) {
+        return "a timestamp or a date";
+    }
+    bool label =
+        index == ASSAY_PRICES_SYMBOL || index == ASSAY_PRICES_FREQUENCY || index == ASSAY_PRICES_CURRENCY;
+    return label ? "text" : "numbers";
+}
+
+static assay_status read_columns(duckdb_result *result, assay_prices_table *table, assay_error *err) {
+    char found[400] = "";
+    for (idx_t c = 0; c < duckdb_column_count(result); c++) {
+        const char *name = duckdb_column_name(result, c);
+        size_t used = strlen(found);
+        (void)snprintf(found + used, sizeof found - used, "%s%s", c == 0 ? "" : ", ", name);
+        for (size_t i = 0; i < ASSAY_N_PRICES; i++) {
+            assay_prices_column *column = &table->column[i];
+            if (strcasecmp(name, wanted_names[i]) != 0) {
+                continue;
+            }
+            column->present = true;
+            (void)snprintf(column->name, sizeof column->name, "%s", name);
+            if (!column_sql(i, column, duckdb_column_type(result, c))) {
+                return assay_error_set(
+                    err, ASSAY_E_DATA,
+                    "the prices table of %s: column %s does not hold %s; write it as such, or rename it",
+                    table->database, name, kind_wanted(i));
+            }
+        }
+    }
+    static const size_t needed[] = {ASSAY_PRICES_TIMESTAMP, ASSAY_PRICES_SYMBOL, ASSAY_PRICES_CLOSE};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (!table->column[needed[i]].present) {
+            return assay_error_set(err, ASSAY_E_DATA, "the prices table of %s has no column %s; it has: %s",
+                                   table->database, wanted_names[needed[i]], found);
+        }
+    }
+    return ASSAY_OK;
+}
+
+assay_status assay_prices_table_open(assay_store *store, assay_prices_table *out_table, assay_error *err) {
+    *out_table = (assay_prices_table){.database = store->folder};
+    assay_status status = assay_files_list(store->folder, "prices", &out_table->files, err);
+    if (status != ASSAY_OK) {
+        return status;
+    }
+    if (out_table->files.count == 0) {
+        return assay_error_set(
+            err, ASSAY_E_NOT_FOUND,
+            "the database %s has no prices (no %s/prices/**/*.parquet); add some with `assay import` or "
+            "`assay sample`",
+            store->folder, store->folder);
+    }
+    assay_arg files = assay_arg_list((const char *const *)out_table->files.path, out_table->files.count);
+    duckdb_result result;
+    assay_error first;
+    status = assay_query_run(store->connection, "SELECT * FROM " SOURCE ") LIMIT 0", &files, 1,
+                             "cannot read the prices table", &result, &first);
+    if (status != ASSAY_OK) {
+        return assay_prices_diagnose(store, out_table, &first, err);
+    }
+    status = read_columns(&result, out_table, err);
+    duckdb_destroy_result(&result);
+    return status;
+}
+
+void assay_prices_table_reset(assay_prices_table *table) {
+    assay_files_reset(&table->files);
+    for (size_t i = 0; i < table->n_spellings; i++) {
+        free(table->spelling[i]);
+    }
+    free(table->spelling);
+    *table = (assay_prices_table){0};
+}
+
+/* --- the SELECT --- */
+
+static bool has_end(const assay_load_spec *spec) {
+    return spec->end_us != INT64_MAX;
+}
+
+static void add_filter(const assay_prices_table *table, const assay_load_spec *spec, assay_sql *sql) {
+    const char *word = " WHERE ";
+    if (spec->symbols != NULL) {
+        assay_sql_add(sql, "%s%s IN (SELECT unnest($2))", word, table->column[ASSAY_PRICES_SYMBOL].read);
+        word = " AND ";
+    }
+    if (has_end(spec)) {
+        assay_sql_add(sql, "%s%s < $%d", word, table->column[ASSAY_PRICES_TIMESTAMP].read,
+                      2 + (spec->symbols != NULL));
+        word = " AND ";
+    }
+    if (table->n_spellings > 0) {
+        const char *frequency = table->column[ASSAY_PRICES_FREQUENCY].read;
+        assay_sql_add(sql, "%s(%s IN (SELECT unnest($%d))", word, frequency,
+                      2 + (spec->symbols != NULL) + has_end(spec));
+        assay_sql_add(sql, table->null_is_chosen ? " OR %s IS NULL)" : ")", frequency);
+    }
+}
+
+size_t assay_prices_args(const assay_prices_table *table, const assay_load_spec *spec,
+                         assay_arg out_args[4]) {
+    size_t n = 0;
+    out_args[n++] = assay_arg_list((const char *const *)table->files.path, table->files.count);
+    if (spec->symbols != NULL) {
+        out_args[n++] = assay_arg_list(spec->symbols, spec->n_symbols);
+    }
+    if (has_end(spec)) {
+        /* A daily row counts for its date whatever its time, so the whole last day belongs to it. */
+        int64_t after =
+            table->daily ? ((int64_t)assay_day_of_us(spec->end_us) + 1) * ASSAY_US_PER_DAY : spec->end_us + 1;
+        out_args[n++] = assay_arg_timestamp(after);
+    }
+    if (table->n_spellings > 0) {
+        out_args[n++] = assay_arg_list((const char *const *)table->spelling, table->n_spellings);
+    }
+    return n;
+}
+
+void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *spec, bool with_version,
+                      assay_sql *sql) {
+    const char *word = "SELECT ";
+    for (size_t i = 0; i < ASSAY_N_READ; i++) {
+        if (table->column[i].present) {
+            assay_sql_add(sql, "%s%s", word, table->column[i].read);
+            word = ", ";
+        }
+    }
+    if (with_version) {
+        const assay_prices_column *updated = &table->column[ASSAY_PRICES_UPDATED];
+        const assay_prices_column *created = &table->column[ASSAY_PRICES_CREATED];
+        assay_sql_add(sql, ", coalesce(%s, %s, NULL::TIMESTAMP), assay_file",
+                      updated->present ? updated->read : "NULL", created->present ? created->read : "NULL");
+    }
+    assay_sql_add(sql, " FROM " SOURCE "%s)", with_version ? ", filename='assay_file'" : "");
+    add_filter(table, spec, sql);
+}
+
+/* --- frequency and currency --- */
+
+const char *assay_frequency_name(const char *text, size_t size, char out_text[32]) {
+    static const struct {
+        const char *spelling, *name;
+    } known[] = {{"d", "1d"},      {"day", "1d"},    {"daily", "1d"},  {"1day", "1d"},   {"eod", "1d"},
+                 {"w", "1w"},      {"week", "1w"},   {"weekly", "1w"}, {"1wk", "1w"},    {"h", "1h"},
+                 {"hour", "1h"},   {"hourly", "1h"}, {"60m", "1h"},    {"60min", "1h"},  {"1min", "1m"},
+                 {"minute", "1m"}, {"5min", "5m"},   {"15min", "15m"}, {"30min", "30m"}, {"monthly", "1mo"}};
+    while (size > 0 && *text == ' ') {
+        text++;
+        size--;
+    }
+    while (size > 0 && text[size - 1] == ' ') {
+        size--;
+    }
+    (void)snprintf(out_text, 32, "%.*s", (int)(size < 31 ? size : 31), text);
+    if (strcmp(out_text, "M") == 0 || strcmp(out_text, "1M") == 0) {
+        (void)strcpy(out_text, "1mo"); /* the one place where case matters: 1m is a minute */
+        return out_text;
+    }
+    for (char *c = out_text; *c != '\0'; c++) {
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(out_text, known[i].spelling) == 0) {
+            (void)strcpy(out_text, known[i].name);
+            break;
+        }
+    }
+    return out_text;
+}
+
+enum { MAX_KINDS = 16 };
+
+/* The distinct frequencies and currencies of the chosen symbols. */
+typedef struct kinds {
+    char frequency[MAX_KINDS][32];
+    char currency[MAX_KINDS][32];
+    size_t n_frequencies, n_currencies;
+    bool some_without_frequency;
+} kinds;
+
+static void add_kind(char list[MAX_KINDS][32], size_t *count, const char *text) {
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(list[i], text) == 0) {
+            return;
+        }
+    }
+    if (*count < MAX_KINDS) {
+        (void)snprintf(list[(*count)++], 32, "%s", text);
+    }
+}
+
+static void join_kinds(char list[MAX_KINDS][32], size_t count, char *out_text, size_t size) {
+    size_t used = 0;
+    out_text[0] = '\0';
+    for (size_t i = 0; i < count && used < size; i++) {
+        int n = snprintf(out_text + used, size - used, "%s%s", i == 0 ? "" : ", ", list[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static bool keep_spelling(assay_prices_table *table, const char *text, size_t size) {
+    char **grown = realloc(table->spelling, (table->n_spellings + 1) * sizeof *grown);
+    if (grown == NULL) {
+        return false;
+    }
+    table->spelling = grown;
+    grown[table->n_spellings] = assay_text_format("%.*s", (int)size, text);
+    return grown[table->n_spellings] != NULL && ++table->n_spellings > 0;
+}
+
+/* One pass over the distinct pairs: collects them (found != NULL), or keeps the spellings of the chosen frequency. */
+static assay_status scan_kinds(assay_store *store, assay_prices_table *table, const assay_load_spec *spec,
+                               kinds *found, assay_error *err) {
+    assay_sql sql = {0};
+    const assay_prices_column *frequency = &table->column[ASSAY_PRICES_FREQUENCY];
+    const assay_prices_column *currency = &table->column[ASSAY_PRICES_CURRENCY];
+    assay_sql_add(&sql, "SELECT DISTINCT %s, %s FROM " SOURCE ")",
+                  frequency->present ? frequency->read : "NULL::VARCHAR",
+                  currency->present ? currency->read : "NULL::VARCHAR");
+    assay_load_spec only_symbols = *spec;
+    only_symbols.end_us = INT64_MAX;
+    assay_prices_table unfiltered = *table;
+    unfiltered.n_spellings = 0;
+    add_filter(&unfiltered, &only_symbols, &sql);
+    assay_sql_add(&sql, " ORDER BY ALL");
+    assay_arg args[4];
+    size_t n_args = assay_prices_args(&unfiltered, &only_symbols, args);
+    assay_cursor cursor;
+    assay_error first;
+    assay_status status = assay_cursor_open(&cursor, store->connection, sql.text, args, n_args,
+                                            "cannot read the prices table", &first);
+    assay_sql_reset(&sql);
+    if (status != ASSAY_OK) {
+        return assay_prices_diagnose(store, table, &first, err);
+    }
+    while (status == ASSAY_OK && assay_cursor_next(&cursor)) {
+        char name[32];
+        size_t size;
+        const char *text = assay_cursor_text(&cursor, 0, &size);
+        assay_frequency_name(text, size, name);
+        bool chosen = name[0] != '\0' && strcmp(name, table->frequency) == 0;
+        if (found == NULL) {
+            if (chosen && !keep_spelling(table, text, size)) {
+                status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading the prices table");
+            }
+            continue;
+        }
+        if (name[0] == '\0') {
+            found->some_without_frequency = true;
+        } else {
+            add_kind(found->frequency, &found->n_frequencies, name);
+        }
+        text = assay_cursor_text(&cursor, 1, &size);
+        if (size > 0) {
+            (void)snprintf(name, sizeof name, "%.*s", (int)(size < 31 ? size : 31), text);
+            add_kind(found->currency, &found->n_currencies, name);
+        }
+    }
+    assay_cursor_close(&cursor);
+    return status;
+}
+
+static assay_status choose_frequency(assay_store *store, assay_prices_table *table,
+                                     const assay_load_spec *spec, kinds *found, assay_error *err) {
+    char list[512], wanted[32] = "";
+    /* Rows that do not say: of the one frequency that others say, else daily, if anybody says anything. */
+    if (found->some_without_frequency && found->n_frequencies > 1) {
+        add_kind(found->frequency, &found->n_frequencies, "1d");
+    }
+    join_kinds(found->frequency, found->n_frequencies, list, sizeof list);
+    if (spec->frequency != NULL) {
+        assay_frequency_name(spec->frequency, strlen(spec->frequency), wanted);
+    } else if (found->n_frequencies > 1) {
+        return assay_error_set(
+            err, ASSAY_E_DATA,
+            "the prices table of %s has several frequencies (%s); choose one with --frequency",
+            table->database, list);
+    } else if (found->n_frequencies == 1) {
+        (void)strcpy(wanted, found->frequency[0]);
+    }
+    (void)strcpy(table->frequency, wanted);
+    table->daily = strcmp(wanted, "1d") == 0;
+    bool known = found->n_frequencies == 0;
+    for (size_t i = 0; i < found->n_frequencies; i++) {
+        known = known || strcmp(found->frequency[i], wanted) == 0;
+    }
+    if (!known) {
+        return assay_error_set(err, ASSAY_E_NOT_FOUND,
+                               "the prices table of %s has no rows of frequency %s; it has: %s",
+                               table->database, spec->frequency, list);
+    }
+    if (found->n_frequencies > 1) {
+        table->null_is_chosen = table->daily;
+        return scan_kinds(store, table, spec, NULL, err);
+    }
+    return ASSAY_OK;
+}
+
+assay_status assay_prices_table_choose(assay_store *store, assay_prices_table *table,
+                                       const assay_load_spec *spec, assay_error *err) {
+    kinds found = {.n_frequencies = 0};
+    assay_status status = ASSAY_OK;
+    if (table->column[ASSAY_PRICES_FREQUENCY].present || table->column[ASSAY_PRICES_CURRENCY].present) {
+        status = scan_kinds(store, table, spec, &found, err);
+    }
+    if (status == ASSAY_OK && found.n_currencies > 1) {
+        char list[512];
+        join_kinds(found.currency, found.n_currencies, list, sizeof list);
+        return assay_error_set(
+            err, ASSAY_E_DATA,
+            "the chosen prices of %s are in several currencies (%s), and converting them is not built "
+            "yet; name symbols of one currency with --symbols",
+            table->database, list);
+    }
+    return status == ASSAY_OK ? choose_frequency(store, table, spec, &found, err) : status;
+}
