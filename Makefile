@@ -57,7 +57,7 @@ install: all
 	@.venv/bin/meson install -C $(BUILD) --no-rebuild --quiet
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-clang build-tsan
 
 distclean: clean
 	rm -rf build-deps .venv
