@@ -1,0 +1,588 @@
+/* The six result tables of a run as rows for DuckDB.
+ *
+ * One table is a list of columns, and a function that fills one column of up to 2048 rows. Texts that repeat (symbols,
+ * names of actions, the run's parameters) are made once and copied as 16-byte string structs; only reasons are made row by row.
+ * Columns come in the order of docs/database.md: the brief's first.
+ */
+#include "run_tables.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT DUCKDB_TYPE_VARCHAR
+#define NUMBER DUCKDB_TYPE_DOUBLE
+#define TIME DUCKDB_TYPE_TIMESTAMP
+#define WHOLE DUCKDB_TYPE_BIGINT
+
+/* --- the rows' texts --- */
+
+void assay_run_rows_reset(assay_run_rows *rows) {
+    free(rows->symbol);
+    *rows = (assay_run_rows){0};
+}
+
+static void list_warnings(uint32_t bits, char *out_text, size_t size) {
+    size_t used = 0;
+    out_text[0] = '\0';
+    for (uint32_t i = 0; i < ASSAY_N_WARNINGS; i++) {
+        if ((bits & (1U << i)) != 0 && used < size) {
+            int n = snprintf(out_text + used, size - used, "%s%s", used == 0 ? "" : ",",
+                             assay_warning_name(1U << i));
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+}
+
+assay_status assay_run_rows_init(assay_run_rows *rows, const assay_run_info *info, const assay_result *result,
+                                 assay_error *err) {
+    const assay_config *config = assay_result_config(result);
+    char text[64];
+    *rows = (assay_run_rows){.info = info, .result = result, .panel = assay_result_panel(result)};
+    rows->strategy = assay_config_strategy(config);
+    rows->time = assay_panel_timestamps(rows->panel);
+    rows->signal = assay_result_signals(result, &rows->n_signals);
+    rows->fill = assay_result_fills(result, &rows->n_fills);
+    rows->trade = assay_result_trades(result, &rows->n_trades);
+    rows->snapshot = assay_result_snapshots(result, &rows->n_snapshots);
+    rows->run_id = assay_row_text(info->run_id);
+    rows->parameters = assay_row_text(info->parameters_json);
+    rows->strategy_name = assay_row_text(rows->strategy->name);
+    for (uint32_t i = 0; i < rows->strategy->n_kinds && i < ASSAY_MAX_KINDS; i++) {
+        rows->kind[i] = assay_row_text(rows->strategy->kinds[i].signal_type);
+    }
+    size_t n_symbols = assay_panel_n_symbols(rows->panel);
+    rows->symbol = malloc((n_symbols + 1) * sizeof *rows->symbol);
+    if (rows->symbol == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the run %s", info->run_id);
+    }
+    for (size_t i = 0; i < n_symbols; i++) {
+        rows->symbol[i] = assay_row_text(assay_panel_symbol(rows->panel, i));
+    }
+    assay_panel_fingerprint(rows->panel, rows->fingerprint);
+    list_warnings(assay_result_warnings(result), rows->warnings, sizeof rows->warnings);
+    assay_status status = assay_config_get(config, "initial_capital", text, sizeof text, err);
+    rows->initial_capital = status == ASSAY_OK ? strtod(text, NULL) : 0;
+    return status;
+}
+
+/* --- filling --- */
+
+static void set_null(duckdb_vector vector, size_t row) {
+    duckdb_vector_ensure_validity_writable(vector);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
+}
+
+static void put_reason(const assay_run_rows *rows, const assay_signal *signal, duckdb_vector vector,
+                       size_t row) {
+    char text[256];
+    assay_signal_reason(rows->strategy, signal, text, sizeof text);
+    duckdb_vector_assign_string_element_len(vector, row, text, strlen(text));
+}
+
+#define EACH_ROW for (size_t i = 0; i < n; i++)
+
+/* --- backtest_signals --- */
+
+static const assay_row_column signal_columns[] = {
+    {"run_id", TEXT},
+    {"timestamp", TIME},
+    {"symbol", TEXT},
+    {"action", TEXT},
+    {"signal_type", TEXT},
+    {"strength", NUMBER},
+    {"target_position", NUMBER},
+    {"reason", TEXT},
+    {"parameters", TEXT},
+    {"score", NUMBER},
+    {"status", TEXT},
+    {"outcome", TEXT},
+    {"strategy", TEXT},
+};
+
+static bool fill_signals(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
+    const assay_run_rows *rows = context;
+    const assay_signal *signal = rows->signal + first;
+    void *data = duckdb_vector_get_data(vector);
+    duckdb_string_t *text = data;
+    double *number = data;
+    int64_t *time = data;
+    switch (column) {
+    case 0:
+        EACH_ROW text[i] = rows->run_id;
+        break;
+    case 1:
+        EACH_ROW time[i] = rows->time[signal[i].bar];
+        break;
+    case 2:
+        EACH_ROW text[i] = rows->symbol[signal[i].symbol];
+        break;
+    case 3:
+        EACH_ROW text[i] = assay_row_text(assay_action_name(signal[i].action));
+        break;
+    case 4:
+        EACH_ROW text[i] = rows->kind[signal[i].kind];
+        break;
+    case 5:
+        EACH_ROW number[i] = signal[i].strength;
+        break;
+    case 6:
+        EACH_ROW number[i] = signal[i].target_position;
+        break;
+    case 7:
+        EACH_ROW put_reason(rows, &signal[i], vector, i);
+        break;
+    case 8:
+        EACH_ROW text[i] = rows->parameters;
+        break;
+    case 9:
+        EACH_ROW number[i] = signal[i].score;
+        break;
+    case 10:
+        EACH_ROW text[i] = assay_row_text(assay_signal_status_name(signal[i].status));
+        break;
+    case 11:
+        EACH_ROW text[i] = assay_row_text(assay_outcome_name(signal[i].outcome));
+        break;
+    default:
+        EACH_ROW text[i] = rows->strategy_name;
+        break;
+    }
+    return true;
+}
+
+/* --- backtest_fills --- */
+
+static const assay_row_column fill_columns[] = {
+    {"run_id", TEXT},       {"order_id", WHOLE},  {"timestamp", TIME}, {"symbol", TEXT},
+    {"side", TEXT},         {"quantity", NUMBER}, {"price", NUMBER},   {"reference_price", NUMBER},
+    {"commission", NUMBER}, {"slippage", NUMBER}, {"kind", TEXT},      {"strategy", TEXT},
+};
+
+static bool fill_fills(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
+    const assay_run_rows *rows = context;
+    const assay_fill *fill = rows->fill + first;
+    void *data = duckdb_vector_get_data(vector);
+    duckdb_string_t *text = data;
+    double *number = data;
+    int64_t *whole = data;
+    switch (column) {
+    case 0:
+        EACH_ROW text[i] = rows->run_id;
+        break;
+    case 1:
+        EACH_ROW whole[i] = (int64_t)fill[i].order_id;
+        break;
+    case 2:
+        EACH_ROW whole[i] = rows->time[fill[i].bar];
+        break;
+    case 3:
+        EACH_ROW text[i] = rows->symbol[fill[i].symbol];
+        break;
+    case 4:
+        EACH_ROW text[i] = assay_row_text(assay_side_name(fill[i].side));
+        break;
+    case 5:
+        EACH_ROW number[i] = fill[i].quantity;
+        break;
+    case 6:
+        EACH_ROW number[i] = fill[i].price;
+        break;
+    case 7:
+        EACH_ROW number[i] = fill[i].reference_price;
+        break;
+    case 8:
+        EACH_ROW number[i] = fill[i].commission;
+        break;
+    case 9:
+        EACH_ROW number[i] = fill[i].slippage;
+        break;
+    case 10:
+        EACH_ROW text[i] = assay_row_text(assay_fill_kind_name(fill[i].kind));
+        break;
+    default:
+        EACH_ROW text[i] = rows->strategy_name;
+        break;
+    }
+    return true;
+}
+
+/* --- backtest_trades --- */
+
+static const assay_row_column trade_columns[] = {
+    {"run_id", TEXT},        {"trade_id", TEXT},      {"symbol", TEXT},       {"entry_date", TIME},
+    {"exit_date", TIME},     {"entry_price", NUMBER}, {"exit_price", NUMBER}, {"quantity", NUMBER},
+    {"pnl", NUMBER},         {"pnl_pct", NUMBER},     {"signal_type", TEXT},  {"direction", TEXT},
+    {"entry_value", NUMBER}, {"exit_value", NUMBER},  {"commission", NUMBER}, {"slippage", NUMBER},
+    {"dividends", NUMBER},   {"bars_held", WHOLE},    {"mae_pct", NUMBER},    {"mfe_pct", NUMBER},
+    {"entry_reason", TEXT},  {"exit_reason", TEXT},   {"status", TEXT},       {"strategy", TEXT},
+};
+
+static void put_trade_id(duckdb_vector vector, size_t row, size_t number) {
+    char text[24];
+    int size = snprintf(text, sizeof text, "%08zu", number);
+    duckdb_vector_assign_string_element_len(vector, row, text, (idx_t)size);
+}
+
+/* Why a trade ended: its closing signal's reason, or what closed it where that was no signal; open: NULL. */
+static void put_exit_reason(const assay_run_rows *rows, const assay_trade *trade, duckdb_vector vector,
+                            size_t row) {
+    if (trade->is_open != 0) {
+        set_null(vector, row);
+    } else if (trade->exit_signal != ASSAY_NO_SIGNAL && trade->exit_signal < rows->n_signals) {
+        put_reason(rows, &rows->signal[trade->exit_signal], vector, row);
+    } else {
+        const char *kind = assay_fill_kind_name(trade->exit_kind);
+        duckdb_vector_assign_string_element_len(vector, row, kind, strlen(kind));
+    }
+}
+
+static bool has_entry_signal(const assay_run_rows *rows, const assay_trade *trade) {
+    return trade->entry_signal != ASSAY_NO_SIGNAL && trade->entry_signal < rows->n_signals;
+}
+
+static void put_entry_reason(const assay_run_rows *rows, const assay_trade *trade, duckdb_vector vector,
+                             size_t row) {
+    if (has_entry_signal(rows, trade)) {
+        put_reason(rows, &rows->signal[trade->entry_signal], vector, row);
+    } else {
+        set_null(vector, row);
+    }
+}
+
+static void fill_trade_texts(const assay_run_rows *rows, size_t column, size_t first, size_t n,
+                             duckdb_vector vector) {
+    const assay_trade *trade = rows->trade + first;
+    duckdb_string_t *text = duckdb_vector_get_data(vector);
+    const duckdb_string_t empty = assay_row_text("");
+    switch (column) {
+    case 0:
+        EACH_ROW text[i] = rows->run_id;
+        break;
+    case 1:
+        EACH_ROW put_trade_id(vector, i, first + i + 1);
+        break;
+    case 2:
+        EACH_ROW text[i] = rows->symbol[trade[i].symbol];
+        break;
+    case 10:
+        EACH_ROW text[i] =
+            has_entry_signal(rows, &trade[i]) ? rows->kind[rows->signal[trade[i].entry_signal].kind] : empty;
+        break;
+    case 11:
+        EACH_ROW text[i] = assay_row_text(trade[i].direction > 0 ? "long" : "short");
+        break;
+    case 20:
+        EACH_ROW put_entry_reason(rows, &trade[i], vector, i);
+        break;
+    case 21:
+        EACH_ROW put_exit_reason(rows, &trade[i], vector, i);
+        break;
+    case 22:
+        EACH_ROW text[i] = assay_row_text(trade[i].is_open != 0 ? "open" : "closed");
+        break;
+    default:
+        EACH_ROW text[i] = rows->strategy_name;
+        break;
+    }
+}
+
+static bool fill_trades(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
+    const assay_run_rows *rows = context;
+    const assay_trade *trade = rows->trade + first;
+    void *data = duckdb_vector_get_data(vector);
+    double *number = data;
+    int64_t *whole = data;
+    switch (column) {
+    case 3:
+        EACH_ROW whole[i] = rows->time[trade[i].entry_bar];
+        break;
+    case 4:
+        EACH_ROW {
+            whole[i] = rows->time[trade[i].exit_bar];
+            if (trade[i].is_open != 0) {
+                set_null(vector, i);
+            }
+        }
+        break;
+    case 5:
+        EACH_ROW number[i] = trade[i].entry_price;
+        break;
+    case 6:
+        EACH_ROW number[i] = trade[i].exit_price;
+        break;
+    case 7:
+        EACH_ROW number[i] = trade[i].quantity;
+        break;
+    case 8:
+        EACH_ROW number[i] = trade[i].pnl;
+        break;
+    case 9:
+        EACH_ROW number[i] = trade[i].pnl_pct;
+        break;
+    case 12:
+        EACH_ROW number[i] = trade[i].entry_value;
+        break;
+    case 13:
+        EACH_ROW number[i] = trade[i].exit_value;
+        break;
+    case 14:
+        EACH_ROW number[i] = trade[i].commission;
+        break;
+    case 15:
+        EACH_ROW number[i] = trade[i].slippage;
+        break;
+    case 16:
+        EACH_ROW number[i] = trade[i].dividends;
+        break;
+    case 17:
+        EACH_ROW whole[i] = trade[i].bars_held;
+        break;
+    case 18:
+        EACH_ROW number[i] = trade[i].mae_pct;
+        break;
+    case 19:
+        EACH_ROW number[i] = trade[i].mfe_pct;
+        break;
+    default:
+        fill_trade_texts(rows, column, first, n, vector);
+        break;
+    }
+    return true;
+}
+
+/* --- backtest_metrics: one row a bar --- */
+
+static const assay_row_column snapshot_columns[] = {
+    {"run_id", TEXT},           {"date", TIME},
+    {"total_value", NUMBER},    {"cash", NUMBER},
+    {"leverage", NUMBER},       {"num_positions", WHOLE},
+    {"concentration", NUMBER},  {"gross_value", NUMBER},
+    {"net_exposure", NUMBER},   {"max_position_size", NUMBER},
+    {"daily_return", NUMBER},   {"cumulative_return", NUMBER},
+    {"drawdown", NUMBER},       {"turnover", NUMBER},
+    {"stale_positions", WHOLE},
+};
+
+static bool fill_snapshots(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
+    const assay_run_rows *rows = context;
+    const assay_snapshot *snapshot = rows->snapshot + first;
+    void *data = duckdb_vector_get_data(vector);
+    duckdb_string_t *text = data;
+    double *number = data;
+    int64_t *whole = data;
+    switch (column) {
+    case 0:
+        EACH_ROW text[i] = rows->run_id;
+        break;
+    case 1:
+        EACH_ROW whole[i] = rows->time[snapshot[i].bar];
+        break;
+    case 2:
+        EACH_ROW number[i] = snapshot[i].total_value;
+        break;
+    case 3:
+        EACH_ROW number[i] = snapshot[i].cash;
+        break;
+    case 4:
+        EACH_ROW number[i] = snapshot[i].leverage;
+        break;
+    case 5:
+        EACH_ROW whole[i] = snapshot[i].num_positions;
+        break;
+    case 6:
+        EACH_ROW number[i] = snapshot[i].concentration;
+        break;
+    case 7:
+        EACH_ROW number[i] = snapshot[i].gross_value;
+        break;
+    case 8:
+        EACH_ROW number[i] = snapshot[i].net_exposure;
+        break;
+    case 9:
+        EACH_ROW number[i] = snapshot[i].max_position_size;
+        break;
+    case 10:
+        EACH_ROW number[i] = snapshot[i].daily_return;
+        break;
+    case 11:
+        EACH_ROW number[i] = snapshot[i].cumulative_return;
+        break;
+    case 12:
+        EACH_ROW number[i] = snapshot[i].drawdown;
+        break;
+    case 13:
+        EACH_ROW number[i] = snapshot[i].turnover;
+        break;
+    default:
+        EACH_ROW whole[i] = snapshot[i].stale_positions;
+        break;
+    }
+    return true;
+}
+
+/* --- backtest_results: one row a metric --- */
+
+static const assay_row_column metric_columns[] = {{"run_id", TEXT}, {"metric", TEXT}, {"value", NUMBER}};
+
+static bool fill_metrics(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
+    const assay_run_rows *rows = context;
+    const double *value = assay_result_metrics(rows->result) + first;
+    void *data = duckdb_vector_get_data(vector);
+    duckdb_string_t *text = data;
+    double *number = data;
+    switch (column) {
+    case 0:
+        EACH_ROW text[i] = rows->run_id;
+        break;
+    case 1:
+        EACH_ROW text[i] = assay_row_text(assay_metric_at(first + i)->name);
+        break;
+    default:
+        EACH_ROW number[i] = value[i];
+        break;
+    }
+    return true;
+}
+
+/* --- backtest_runs: one row --- */
+
+static const assay_row_column run_columns[] = {
+    {"run_id", TEXT},
+    {"strategy", TEXT},
+    {"timestamp", TIME},
+    {"initial_capital", NUMBER},
+    {"total_return_pct", NUMBER},
+    {"sharpe_ratio", NUMBER},
+    {"sortino_ratio", NUMBER},
+    {"max_drawdown_pct", NUMBER},
+    {"total_trades", WHOLE},
+    {"win_rate_pct", NUMBER},
+    {"profit_factor", NUMBER},
+    {"parameters", TEXT},
+    {"config", TEXT},
+    {"start_date", TIME},
+    {"end_date", TIME},
+    {"n_symbols", WHOLE},
+    {"n_bars", WHOLE},
+    {"data_fingerprint", TEXT},
+    {"assay_version", TEXT},
+    {"sweep_id", TEXT},
+    {"fold", WHOLE},
+    {"duration_ms", WHOLE},
+    {"warnings", TEXT},
+    {"delisted_positions", WHOLE},
+};
+
+static double metric_value(const assay_run_rows *rows, const char *name) {
+    const double *value = assay_result_metrics(rows->result);
+    for (size_t i = 0; i < assay_metric_count(); i++) {
+        if (strcmp(assay_metric_at(i)->name, name) == 0) {
+            return value[i];
+        }
+    }
+    return (double)NAN;
+}
+
+static int64_t run_whole(const assay_run_rows *rows, const char *name) {
+    if (strcmp(name, "timestamp") == 0) {
+        return rows->info->timestamp_us;
+    }
+    if (strcmp(name, "start_date") == 0) {
+        return rows->n_snapshots == 0 ? 0 : rows->time[rows->snapshot[0].bar];
+    }
+    if (strcmp(name, "end_date") == 0) {
+        return rows->n_snapshots == 0 ? 0 : rows->time[rows->snapshot[rows->n_snapshots - 1].bar];
+    }
+    if (strcmp(name, "n_symbols") == 0) {
+        return (int64_t)assay_panel_n_symbols(rows->panel);
+    }
+    if (strcmp(name, "n_bars") == 0) {
+        return (int64_t)rows->n_snapshots;
+    }
+    if (strcmp(name, "fold") == 0) {
+        return rows->info->fold;
+    }
+    if (strcmp(name, "duration_ms") == 0) {
+        return rows->info->duration_ms;
+    }
+    if (strcmp(name, "delisted_positions") == 0) {
+        return (int64_t)assay_result_delisted_positions(rows->result);
+    }
+    double trades = metric_value(rows, name); /* total_trades */
+    return isfinite(trades) ? (int64_t)trades : 0;
+}
+
+static duckdb_string_t run_text(const assay_run_rows *rows, const char *name) {
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"run_id", rows->info->run_id},
+                 {"strategy", rows->strategy->name},
+                 {"parameters", rows->info->parameters_json},
+                 {"config", rows->info->config_json},
+                 {"data_fingerprint", rows->fingerprint},
+                 {"assay_version", ASSAY_VERSION},
+                 {"sweep_id", rows->info->sweep_id},
+                 {"warnings", rows->warnings}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(name, texts[i].name) == 0) {
+            return assay_row_text(texts[i].text == NULL ? "" : texts[i].text);
+        }
+    }
+    return assay_row_text("");
+}
+
+static bool fill_run(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
+    const assay_run_rows *rows = context;
+    const char *name = run_columns[column].name;
+    void *data = duckdb_vector_get_data(vector);
+    (void)first;
+    (void)n;
+    if (run_columns[column].type == TEXT) {
+        *(duckdb_string_t *)data = run_text(rows, name);
+    } else if (run_columns[column].type == NUMBER) {
+        *(double *)data =
+            strcmp(name, "initial_capital") == 0 ? rows->initial_capital : metric_value(rows, name);
+    } else {
+        *(int64_t *)data = run_whole(rows, name);
+    }
+    bool no_time = strcmp(name, "start_date") == 0 || strcmp(name, "end_date") == 0;
+    if ((strcmp(name, "sweep_id") == 0 && rows->info->sweep_id == NULL) ||
+        (strcmp(name, "fold") == 0 && rows->info->fold < 0) || (no_time && rows->n_snapshots == 0)) {
+        set_null(vector, 0);
+    }
+    return true;
+}
+
+/* --- the list of tables --- */
+
+const char *assay_run_table_name(size_t index) {
+    static const char *const names[ASSAY_N_RUN_TABLES] = {"backtest_trades",  "backtest_metrics",
+                                                          "backtest_signals", "backtest_fills",
+                                                          "backtest_results", "backtest_runs"};
+    return names[index];
+}
+
+assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows) {
+#define JOB(columns, count, function)                                                                        \
+    (assay_row_job) {                                                                                        \
+        .column = (columns), .n_columns = sizeof(columns) / sizeof *(columns), .n_rows = (count),            \
+        .fill = (function), .context = rows                                                                  \
+    }
+    switch (index) {
+    case 0:
+        return JOB(trade_columns, rows->n_trades, fill_trades);
+    case 1:
+        return JOB(snapshot_columns, rows->n_snapshots, fill_snapshots);
+    case 2:
+        return JOB(signal_columns, rows->n_signals, fill_signals);
+    case 3:
+        return JOB(fill_columns, rows->n_fills, fill_fills);
+    case 4:
+        return JOB(metric_columns, assay_metric_count(), fill_metrics);
+    default:
+        return JOB(run_columns, 1, fill_run);
+    }
+#undef JOB
+}

@@ -1,0 +1,39 @@
+/* The six result tables of a run as rows for DuckDB. Internal to writing runs. */
+#ifndef ASSAY_STORE_RUN_TABLES_H
+#define ASSAY_STORE_RUN_TABLES_H
+
+#include "row_source.h"
+
+enum { ASSAY_N_RUN_TABLES = 6 };
+
+/* Everything that rows are made of: the records of the result and the texts that they name. */
+typedef struct assay_run_rows {
+    const assay_run_info *info;
+    const assay_result *result;
+    const assay_panel *panel;
+    const assay_strategy *strategy;
+    const int64_t *time; /* of the panel's bars */
+    const assay_signal *signal;
+    const assay_fill *fill;
+    const assay_trade *trade;
+    const assay_snapshot *snapshot;
+    size_t n_signals, n_fills, n_trades, n_snapshots;
+    /* ready strings */
+    duckdb_string_t run_id, parameters, strategy_name;
+    duckdb_string_t *symbol; /* of the panel */
+    duckdb_string_t kind[ASSAY_MAX_KINDS];
+    char fingerprint[33];
+    char warnings[512];
+    double initial_capital;
+} assay_run_rows;
+
+ASSAY_NODISCARD assay_status assay_run_rows_init(assay_run_rows *rows, const assay_run_info *info,
+                                                 const assay_result *result, assay_error *err);
+void assay_run_rows_reset(assay_run_rows *rows);
+
+/* Name and rows of table `index`: backtest_trades, _metrics, _signals, _fills, _results, and backtest_runs as the last, so
+ * that a reader who finds the run finds all of it. */
+const char *assay_run_table_name(size_t index);
+assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows);
+
+#endif
