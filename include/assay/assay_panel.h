@@ -46,7 +46,7 @@ typedef enum assay_availability {
 typedef enum assay_bad_data {
     ASSAY_BAD_DATA_ERROR = 0,
     ASSAY_BAD_DATA_DROP = 1, /* leave the row out (of duplicates: all but the last) */
-    ASSAY_BAD_DATA_KEEP = 2  /* keep it as it is; infinities become missing; such a bar cannot be traded */
+    ASSAY_BAD_DATA_KEEP = 2  /* keep the row; a cell that cannot be a price becomes missing */
 } assay_bad_data;
 
 /* Total-return signal prices also remove dividends from the history that strategies see. */

@@ -38,8 +38,7 @@ typedef enum assay_outcome {
     ASSAY_OUTCOME_REPLACED = 5,
     ASSAY_OUTCOME_INSUFFICIENT_CASH = 6,
     ASSAY_OUTCOME_DELISTED = 7,
-    ASSAY_OUTCOME_OPEN_AT_END = 8,
-    ASSAY_OUTCOME_RUINED = 9
+    ASSAY_OUTCOME_OPEN_AT_END = 8
 } assay_outcome;
 
 typedef enum assay_fill_kind {
@@ -96,7 +95,7 @@ typedef struct assay_trade {
     double slippage;       /* both sides */
     double dividends;      /* received (long) less paid (short) */
     double pnl;            /* net of all */
-    double pnl_pct;        /* pnl / entry value x 100 */
+    double pnl_pct;        /* pnl / entry value: a fraction */
     double mae_pct;        /* <= 0 */
     double mfe_pct;        /* >= 0 */
     uint32_t entry_signal; /* index into the signals, or ASSAY_NO_SIGNAL */

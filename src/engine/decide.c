@@ -1,0 +1,288 @@
+/* Signals become orders (docs/semantics.md, section 4). Every signal is recorded with what was decided about it. */
+#include <math.h>
+
+#include "engine/stepper.h"
+#include "engine/view.h"
+
+/* What the bar fixes for all its signals. */
+typedef struct decision_bar {
+    size_t t;
+    const double *close; /* raw closes */
+    double full;         /* money of a full position */
+    bool no_openings;    /* ruined */
+} decision_bar;
+
+/* An order in the making. */
+typedef struct wish {
+    assay_side side;
+    bool reduces;
+    double quantity; /* > 0 */
+} wish;
+
+static assay_status cancel_pending(assay_stepper *st, uint32_t symbol, assay_error *err) {
+    assay_order *order = assay_book_orders(st->book);
+    uint32_t i = st->book->n_orders;
+    while (i-- > 0) {
+        if (order[i].symbol == symbol && order[i].done == 0)
+            return assay_ledger_end_order(st, &order[i], ASSAY_OUTCOME_REPLACED, err);
+    }
+    return assay_error_set(err, ASSAY_E_INTERNAL, "symbol %s is marked as pending without an order",
+                           assay_panel_symbol(st->market->panel, symbol));
+}
+
+static double round_opening(const assay_settings *s, double quantity) {
+    return s->lot_size > 0 ? floor(quantity / s->lot_size) * s->lot_size : quantity;
+}
+
+/* Opens a position of `target` x full. */
+static assay_signal_status wish_open(const assay_stepper *st, const decision_bar *bar,
+                                     const assay_signal *signal, assay_side side, double target, wish *out) {
+    if (bar->no_openings)
+        return ASSAY_SIGNAL_RISK_LIMITED;
+    double quantity =
+        round_opening(assay_stepper_settings(st), target * bar->full / bar->close[signal->symbol]);
+    if (!(quantity > 0))
+        return ASSAY_SIGNAL_BELOW_MINIMUM;
+    *out = (wish){side, false, quantity};
+    return ASSAY_SIGNAL_ORDERED;
+}
+
+static assay_signal_status wish_close(const assay_position *position, wish *out) {
+    *out = (wish){position->is_short != 0 ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL, true, position->quantity};
+    return ASSAY_SIGNAL_ORDERED;
+}
+
+/* Changes a held position by `change` (signed money) without closing it or turning it around. */
+static assay_signal_status wish_change(const assay_stepper *st, const decision_bar *bar,
+                                       const assay_position *position, double change, wish *out) {
+    const assay_settings *s = assay_stepper_settings(st);
+    bool raises = (change > 0) == (position->is_short == 0);
+    if (fabs(change) < s->min_trade_frac * bar->full)
+        return ASSAY_SIGNAL_BELOW_MINIMUM;
+    double quantity = round_opening(s, fabs(change) / bar->close[position->symbol]);
+    if (!(quantity > 0))
+        return ASSAY_SIGNAL_BELOW_MINIMUM;
+    if (raises && bar->no_openings)
+        return ASSAY_SIGNAL_RISK_LIMITED;
+    *out = (wish){change > 0 ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL, !raises, quantity};
+    return ASSAY_SIGNAL_ORDERED;
+}
+
+/* The signed weight exactly; through zero it is one order, which closes and then opens. */
+static assay_signal_status wish_target(const assay_stepper *st, const decision_bar *bar,
+                                       const assay_signal *signal, const assay_position *position,
+                                       double target, wish *out) {
+    double wanted = target * bar->full;
+    double value = position->quantity * bar->close[signal->symbol] * (position->is_short != 0 ? -1 : 1);
+    double change = wanted - value;
+    if (fabs(change) < ASSAY_RESIDUE * bar->full)
+        return ASSAY_SIGNAL_AT_TARGET;
+    if (wanted == 0)
+        return wish_close(position, out);
+    if ((wanted > 0) == (value > 0))
+        return wish_change(st, bar, position, change, out);
+    assay_signal_status status =
+        wish_open(st, bar, signal, wanted > 0 ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL, fabs(target), out);
+    if (status != ASSAY_SIGNAL_ORDERED)
+        return wish_close(position, out); /* too small to open on the other side: close */
+    out->reduces = true;
+    out->quantity += position->quantity;
+    return status;
+}
+
+/* What a signal wants of a position that is held. */
+static assay_signal_status wish_of_held(const assay_stepper *st, const decision_bar *bar,
+                                        const assay_signal *signal, const assay_position *position,
+                                        double target, wish *out) {
+    bool is_short = position->is_short != 0;
+    double value = position->quantity * bar->close[signal->symbol];
+    double change = target * bar->full - value;
+    switch (signal->action) {
+    case ASSAY_ACTION_BUY:
+        return is_short ? wish_close(position, out) : ASSAY_SIGNAL_ALREADY_HELD;
+    case ASSAY_ACTION_SELL:
+        return is_short ? ASSAY_SIGNAL_ALREADY_HELD : wish_close(position, out);
+    case ASSAY_ACTION_INCREASE:
+        if (is_short)
+            return wish_close(position, out);
+        return change < ASSAY_RESIDUE * bar->full ? ASSAY_SIGNAL_AT_TARGET
+                                                  : wish_change(st, bar, position, change, out);
+    case ASSAY_ACTION_REDUCE:
+        if (is_short || -change < ASSAY_RESIDUE * bar->full)
+            return ASSAY_SIGNAL_AT_TARGET;
+        return target == 0 ? wish_close(position, out) : wish_change(st, bar, position, change, out);
+    default:
+        return wish_target(st, bar, signal, position, target, out);
+    }
+}
+
+static assay_signal_status wish_of_flat(const assay_stepper *st, const decision_bar *bar,
+                                        const assay_signal *signal, double target, wish *out) {
+    bool allow_short = assay_stepper_settings(st)->allow_short != 0;
+    switch (signal->action) {
+    case ASSAY_ACTION_BUY:
+        return wish_open(st, bar, signal, ASSAY_SIDE_BUY, target, out);
+    case ASSAY_ACTION_INCREASE:
+        return target == 0 ? ASSAY_SIGNAL_AT_TARGET : wish_open(st, bar, signal, ASSAY_SIDE_BUY, target, out);
+    case ASSAY_ACTION_SELL:
+        return allow_short ? wish_open(st, bar, signal, ASSAY_SIDE_SELL, target, out)
+                           : ASSAY_SIGNAL_NO_POSITION;
+    case ASSAY_ACTION_REDUCE:
+        return ASSAY_SIGNAL_NO_POSITION;
+    default:
+        if (target == 0)
+            return ASSAY_SIGNAL_AT_TARGET;
+        if (target < 0 && !allow_short)
+            return ASSAY_SIGNAL_NO_POSITION;
+        return wish_open(st, bar, signal, target > 0 ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL, fabs(target), out);
+    }
+}
+
+/* The side whose pending order a signal repeats or replaces. A TARGET's side is that of its change. */
+static assay_side side_of(assay_stepper *st, const decision_bar *bar, const assay_signal *signal,
+                          double target) {
+    if (signal->action != ASSAY_ACTION_TARGET)
+        return signal->action == ASSAY_ACTION_BUY || signal->action == ASSAY_ACTION_INCREASE
+                   ? ASSAY_SIDE_BUY
+                   : ASSAY_SIDE_SELL;
+    const assay_position *position = assay_book_find_position(st->book, signal->symbol);
+    double value = position == NULL ? 0 : position->quantity * bar->close[signal->symbol];
+    if (position != NULL && position->is_short != 0)
+        value = -value;
+    return target * bar->full >= value ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL;
+}
+
+static void add_order(assay_stepper *st, const decision_bar *bar, const assay_signal *signal, uint32_t record,
+                      const wish *wanted) {
+    assay_book *b = st->book;
+    assay_order *order = assay_book_orders(b) + b->n_orders++;
+    *order = (assay_order){.id = b->next_order_id++,
+                           .quantity = wanted->quantity,
+                           .remaining = wanted->quantity,
+                           .score = signal->score,
+                           .symbol = signal->symbol,
+                           .decision_bar = (uint32_t)bar->t,
+                           .signal = record,
+                           .closing = ASSAY_NO_INDEX,
+                           .side = (uint8_t)wanted->side,
+                           .reduces = wanted->reduces,
+                           .strategy = signal->strategy};
+    assay_book_flags(b)[signal->symbol] |=
+        wanted->side == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL;
+}
+
+/* Decides about one signal, records it, makes its order. */
+static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, assay_signal *signal,
+                                  assay_error *err) {
+    const assay_settings *s = assay_stepper_settings(st);
+    uint8_t flag = assay_book_flags(st->book)[signal->symbol];
+    double target = signal->target_position;
+    wish wanted = {0};
+    assay_signal_status decided = ASSAY_SIGNAL_HOLD;
+    if (signal->action != ASSAY_ACTION_HOLD) {
+        bool opening = signal->action != ASSAY_ACTION_REDUCE;
+        if (s->target_scaled_by_strength != 0 && opening)
+            target *= signal->strength;
+        if ((flag & ASSAY_PENDING) != 0) {
+            uint8_t same =
+                side_of(st, bar, signal, target) == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL;
+            if ((flag & same) != 0) {
+                decided = ASSAY_SIGNAL_ALREADY_ORDERED;
+            } else {
+                assay_status status = cancel_pending(st, signal->symbol, err);
+                if (status != ASSAY_OK)
+                    return status;
+            }
+        }
+        if (decided != ASSAY_SIGNAL_ALREADY_ORDERED)
+            decided = (flag & ASSAY_HELD) == 0
+                          ? wish_of_flat(st, bar, signal, target, &wanted)
+                          : wish_of_held(st, bar, signal, assay_book_find_position(st->book, signal->symbol),
+                                         target, &wanted);
+    }
+    signal->status = (uint8_t)decided;
+    signal->outcome = decided == ASSAY_SIGNAL_ORDERED ? ASSAY_OUTCOME_OPEN_AT_END : ASSAY_OUTCOME_NONE;
+    uint32_t record = assay_recorder_add_signal(&st->recorder, signal);
+    if (decided == ASSAY_SIGNAL_ORDERED)
+        add_order(st, bar, signal, record, &wanted);
+    return ASSAY_OK;
+}
+
+/* --- the declarative form: a feature against a threshold --- */
+
+/* The symbols whose value lies beyond the threshold, in symbol order; returns how many. */
+static size_t scan(const double *value, size_t n, double threshold, uint32_t *out_symbol) {
+    size_t found = 0;
+    for (size_t s = 0; s < n; s++) {
+        out_symbol[found] = (uint32_t)s;
+        found += (value[s] > threshold) | (value[s] < -threshold);
+    }
+    return found;
+}
+
+static assay_status decide_threshold_form(assay_stepper *st, const decision_bar *bar, assay_error *err) {
+    const assay_strategy *strategy = st->config->strategy;
+    const assay_threshold_form *form = strategy->threshold_form;
+    const assay_panel *p = st->market->panel;
+    const double *value = st->feature[form->feature] + bar->t * p->stride;
+    double threshold = st->config->params[form->threshold_param];
+    size_t n = scan(value, p->n_symbols, threshold, st->candidate);
+    assay_status status = assay_recorder_reserve_signals(&st->recorder, n, err);
+    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
+        uint32_t s = st->candidate[i];
+        uint32_t kind = value[s] > 0 ? form->kind_above : form->kind_below;
+        double score = fabs(value[s]);
+        assay_signal signal = {.bar = (uint32_t)bar->t,
+                               .symbol = s,
+                               .value = value[s],
+                               .score = score,
+                               .strength = fmin(score / (2 * threshold), 1),
+                               .target_position = strategy->kinds[kind].target_position,
+                               .kind = (uint16_t)kind,
+                               .action = (uint8_t)strategy->kinds[kind].action};
+        status = decide_signal(st, bar, &signal, err);
+    }
+    return status;
+}
+
+/* --- the general form --- */
+
+typedef struct decision_context {
+    assay_stepper *st;
+    const decision_bar *bar;
+} decision_context;
+
+static assay_status decide_emitted(void *context, assay_signal *signal, assay_error *err) {
+    decision_context *c = context;
+    assay_status status = assay_recorder_reserve_signals(&c->st->recorder, 1, err);
+    return status == ASSAY_OK ? decide_signal(c->st, c->bar, signal, err) : status;
+}
+
+static assay_status ask_strategy(assay_stepper *st, const decision_bar *bar, assay_error *err) {
+    decision_context context = {st, bar};
+    assay_view view = {.st = st, .t = bar->t};
+    assay_signal_sink sink = {
+        .st = st, .t = bar->t, .next_symbol = 0, .accept = decide_emitted, .context = &context};
+    const assay_strategy *strategy = st->config->strategy;
+    assay_error inner = {.status = ASSAY_OK};
+    assay_status status = strategy->on_bar(st->strategy_state, st->config->params, &view, &sink, &inner);
+    if (status == ASSAY_OK && sink.failed == ASSAY_OK)
+        return ASSAY_OK;
+    return assay_error_set(err, sink.failed != ASSAY_OK && status == ASSAY_OK ? sink.failed : status,
+                           "strategy %s: %s", strategy->name, inner.message);
+}
+
+assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err) {
+    const assay_settings *s = assay_stepper_settings(st);
+    const assay_panel *p = st->market->panel;
+    decision_bar bar = {.t = t,
+                        .close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride,
+                        .full =
+                            s->max_position_pct *
+                            (s->sizing_basis == ASSAY_BASIS_EQUITY ? st->book->equity : s->initial_capital),
+                        .no_openings = st->book->ruined != 0};
+    assay_status status = st->config->strategy->threshold_form != NULL ? decide_threshold_form(st, &bar, err)
+                                                                       : ask_strategy(st, &bar, err);
+    assay_book_sweep_orders(st->book);
+    return status;
+}

@@ -1,0 +1,138 @@
+#include "engine/market.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/dates.h"
+#include "base/number.h"
+#include "market/rolling.h"
+
+enum { IMPACT_RETURNS = 20 };
+
+void assay_market_reset(assay_market *m) {
+    free(m->silence);
+    free(m->rebalance);
+    free(m->own_return_std);
+    *m = (assay_market){0};
+}
+
+static assay_status find_period(assay_market *m, const assay_settings *settings, assay_error *err) {
+    const assay_panel *p = m->panel;
+    int64_t start = settings->start_date == ASSAY_NO_DATE ? INT64_MIN : settings->start_date;
+    int64_t end = settings->end_date == ASSAY_NO_DATE ? INT64_MAX : settings->end_date;
+    if (end != INT64_MAX && end % ASSAY_US_PER_DAY == 0)
+        end += ASSAY_US_PER_DAY - 1; /* a date means all of its day */
+    size_t first = 0, after = p->n_bars;
+    while (first < p->n_bars && p->timestamp_us[first] < start)
+        first++;
+    while (after > 0 && p->timestamp_us[after - 1] > end)
+        after--;
+    if (first >= after) {
+        char from[32], to[32];
+        assay_time_format(p->timestamp_us[0], from, sizeof from);
+        assay_time_format(p->timestamp_us[p->n_bars - 1], to, sizeof to);
+        return assay_error_set(
+            err, ASSAY_E_DATA,
+            "no bar lies in the period: the data go from %s to %s; change start_date or end_date", from, to);
+    }
+    m->first_bar = first;
+    m->last_bar = after - 1;
+    return ASSAY_OK;
+}
+
+static int compare_silences(const void *a, const void *b) {
+    const assay_silence *x = a, *y = b;
+    if (x->bar != y->bar)
+        return x->bar < y->bar ? -1 : 1;
+    return (x->symbol > y->symbol) - (x->symbol < y->symbol);
+}
+
+/* The first bar, after own bar `last` and before bar `next_own`, that is more than `days` calendar days later. */
+static size_t silent_bar(const assay_panel *p, size_t last, size_t next_own, int64_t days) {
+    size_t low = last + 1, high = next_own;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (p->day[middle] - p->day[last] > days)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void add_silence(assay_market *m, size_t symbol, size_t last, size_t next_own, int64_t days) {
+    size_t bar = silent_bar(m->panel, last, next_own, days);
+    if (bar < next_own)
+        m->silence[m->n_silences++] = (assay_silence){(uint32_t)bar, (uint32_t)symbol};
+}
+
+/* A silence begins in a gap, or after the last own bar: at most one for every run of gaps. */
+static assay_status find_silences(assay_market *m, int64_t days, assay_error *err) {
+    const assay_panel *p = m->panel;
+    m->silence = malloc((p->n_symbols + p->gap_begin[p->n_symbols]) * sizeof *m->silence);
+    if (m->silence == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", p->n_symbols);
+    for (size_t s = 0; s < p->n_symbols; s++) {
+        if (p->first_bar[s] == p->n_bars)
+            continue;
+        for (size_t g = p->gap_begin[s]; g < p->gap_begin[s + 1];) {
+            size_t begin = p->gap_bar[g], end = begin;
+            for (; g < p->gap_begin[s + 1] && p->gap_bar[g] == end; g++)
+                end++;
+            add_silence(m, s, begin - 1, end, days);
+        }
+        add_silence(m, s, p->last_bar[s], p->n_bars, days);
+    }
+    if (m->n_silences != 0)
+        qsort(m->silence, m->n_silences, sizeof *m->silence, compare_silences);
+    return ASSAY_OK;
+}
+
+static int32_t calendar_period(int32_t day, int64_t frequency) {
+    switch (frequency) {
+    case ASSAY_WEEKLY:
+        return assay_week_number(day);
+    case ASSAY_MONTHLY:
+        return assay_month_number(day);
+    default:
+        return assay_quarter_number(day);
+    }
+}
+
+static assay_status find_rebalance_bars(assay_market *m, const assay_settings *settings, assay_error *err) {
+    const assay_panel *p = m->panel;
+    m->rebalance = calloc(p->n_bars, 1);
+    if (m->rebalance == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars", p->n_bars);
+    const assay_date_list *dates = &settings->rebalance_dates;
+    if (dates->n != 0) {
+        size_t t = m->first_bar;
+        for (size_t i = 0; i < dates->n; i++) {
+            while (t <= m->last_bar && p->timestamp_us[t] < dates->us[i])
+                t++;
+            if (t <= m->last_bar)
+                m->rebalance[t] = 1;
+        }
+        return ASSAY_OK;
+    }
+    for (size_t t = m->first_bar; t <= m->last_bar; t++)
+        m->rebalance[t] = settings->rebalance_frequency == ASSAY_DAILY || t == m->first_bar ||
+                          calendar_period(p->day[t], settings->rebalance_frequency) !=
+                              calendar_period(p->day[t - 1], settings->rebalance_frequency);
+    return ASSAY_OK;
+}
+
+assay_status assay_market_init(assay_market *m, const assay_panel *panel, const assay_settings *settings,
+                               assay_error *err) {
+    *m = (assay_market){.panel = panel};
+    assay_status status = find_period(m, settings, err);
+    if (status == ASSAY_OK)
+        status = find_silences(m, settings->delist_after_days, err);
+    if (status == ASSAY_OK)
+        status = find_rebalance_bars(m, settings, err);
+    if (status == ASSAY_OK && settings->slippage_model == ASSAY_SLIPPAGE_IMPACT)
+        status = assay_own_return_std(panel, IMPACT_RETURNS, &m->own_return_std, err);
+    if (status != ASSAY_OK)
+        assay_market_reset(m);
+    return status;
+}

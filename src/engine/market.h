@@ -1,0 +1,29 @@
+/* What one market is to the books that are stepped over it: the panel with the period, the delistings by silence and the
+ * rebalance bars worked out once. Read-only while books are stepped; shared by all books of a sweep. */
+#ifndef ASSAY_ENGINE_MARKET_H
+#define ASSAY_ENGINE_MARKET_H
+
+#include "engine/config.h"
+#include "market/panel.h"
+
+/* At `bar`, `symbol` has been silent for more than delist_after_days. */
+typedef struct assay_silence {
+    uint32_t bar;
+    uint32_t symbol;
+} assay_silence;
+
+typedef struct assay_market {
+    const assay_panel *panel;
+    size_t first_bar, last_bar; /* of the portfolio */
+    assay_silence *silence;     /* by bar, symbol */
+    size_t n_silences;
+    uint8_t *rebalance;     /* n_bars flags */
+    double *own_return_std; /* n_bars x stride, for slippage_model: impact; else NULL */
+} assay_market;
+
+/* Works the market out for these settings. ASSAY_E_DATA: no bar in the period. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_market_init(assay_market *market, const assay_panel *panel,
+                                               const assay_settings *settings, assay_error *err);
+void assay_market_reset(assay_market *market); /* frees what it owns */
+
+#endif

@@ -1,0 +1,44 @@
+/* Where the engine leaves its records: arrays in memory, of fixed-size records in the order in which they happened. */
+#ifndef ASSAY_ENGINE_RECORDER_H
+#define ASSAY_ENGINE_RECORDER_H
+
+#include "assay/assay_result.h"
+
+typedef struct assay_recorder {
+    assay_keep keep;
+    assay_signal *signal;
+    assay_fill *fill;
+    assay_trade *trade;
+    assay_snapshot *snapshot;
+    size_t n_signals, n_fills, n_trades, n_snapshots;
+    size_t signal_capacity, fill_capacity, trade_capacity, snapshot_capacity;
+} assay_recorder;
+
+void assay_recorder_reset(assay_recorder *recorder); /* frees what it owns */
+
+/* Room for that many more signals (none where they are not kept). ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_recorder_reserve_signals(assay_recorder *recorder, size_t n_more,
+                                                            assay_error *err);
+
+/* The index of the record, or ASSAY_NO_SIGNAL where signals are not kept. Room must have been reserved. */
+static inline uint32_t assay_recorder_add_signal(assay_recorder *recorder, const assay_signal *signal) {
+    if (recorder->keep != ASSAY_KEEP_ALL)
+        return ASSAY_NO_SIGNAL;
+    recorder->signal[recorder->n_signals] = *signal;
+    return (uint32_t)recorder->n_signals++;
+}
+
+static inline void assay_recorder_set_outcome(assay_recorder *recorder, uint32_t signal,
+                                              assay_outcome outcome) {
+    if (signal != ASSAY_NO_SIGNAL)
+        recorder->signal[signal].outcome = (uint8_t)outcome;
+}
+
+ASSAY_NODISCARD assay_status assay_recorder_add_fill(assay_recorder *recorder, const assay_fill *fill,
+                                                     assay_error *err);
+ASSAY_NODISCARD assay_status assay_recorder_add_trade(assay_recorder *recorder, const assay_trade *trade,
+                                                      assay_error *err);
+ASSAY_NODISCARD assay_status assay_recorder_add_snapshot(assay_recorder *recorder,
+                                                         const assay_snapshot *snapshot, assay_error *err);
+
+#endif

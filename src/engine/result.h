@@ -1,0 +1,27 @@
+/* The inside of a result: the records of a finished run. */
+#ifndef ASSAY_ENGINE_RESULT_H
+#define ASSAY_ENGINE_RESULT_H
+
+#include "engine/stepper.h"
+
+struct assay_result {
+    const assay_panel *panel;
+    assay_config *config; /* a copy */
+    assay_recorder recorder;
+    size_t first_bar, last_bar;
+    uint32_t warnings;
+    size_t delisted_positions;
+    double financing;
+    double periods_per_year;
+    double *metrics; /* assay_metric_count() values; filled by the layer above */
+};
+
+/* Runs one backtest without metrics; see assay_run for the contract. */
+ASSAY_NODISCARD assay_status assay_engine_run(const assay_panel *panel, const assay_config *config,
+                                              assay_keep keep, assay_result **out_result, assay_error *err);
+
+/* Takes the records of a stepper that has come to the end of its market. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_result_create(assay_stepper *st, assay_result **out_result,
+                                                 assay_error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* The end of a bar: the ledger must close, and the row of the day is taken. */
+#include <math.h>
+
+#include "base/dates.h"
+#include "base/number.h"
+#include "engine/stepper.h"
+
+/* Pnl of the open lots at their marks, net of what they have cost and brought so far. */
+static double unrealised(assay_book *b) {
+    const assay_lot *lots = assay_book_lots(b);
+    const assay_position *position = assay_book_positions(b);
+    assay_sum sum = {0};
+    for (uint32_t i = 0; i < b->n_positions; i++) {
+        double direction = position[i].is_short != 0 ? -1 : 1;
+        for (uint32_t at = position[i].first_lot; at != ASSAY_NO_INDEX; at = lots[at].next)
+            assay_sum_add(&sum, direction * lots[at].quantity * (position[i].mark - lots[at].price) -
+                                    lots[at].commission + lots[at].dividends);
+    }
+    return assay_sum_value(&sum);
+}
+
+assay_status assay_ledger_check(assay_stepper *st, size_t t, assay_error *err) {
+    assay_book *b = st->book;
+    double explained = b->initial_capital + assay_sum_value(&b->realised) + assay_sum_value(&b->financing) +
+                       assay_sum_value(&b->rounding) + unrealised(b);
+    double scale = fmax(fabs(b->equity), b->initial_capital);
+    if (fabs(b->equity - explained) <= 1e-9 * scale && isfinite(b->equity))
+        return ASSAY_OK;
+    char date[32];
+    assay_time_format(st->market->panel->timestamp_us[t], date, sizeof date);
+    return assay_error_set(
+        err, ASSAY_E_INTERNAL,
+        "the ledger does not close at bar %zu (%s): equity is %.12g, but capital, pnl and financing "
+        "come to %.12g; please report this with the configuration",
+        t, date, b->equity, explained);
+}
+
+static double ratio_or_zero(double part, double whole) {
+    return part == 0 ? 0 : part / whole;
+}
+
+assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err) {
+    assay_book *b = st->book;
+    const assay_position *position = assay_book_positions(b);
+    size_t n_before = st->recorder.n_snapshots;
+    double previous = n_before == 0 ? b->initial_capital : st->recorder.snapshot[n_before - 1].total_value;
+    assay_snapshot row = {
+        .bar = (uint32_t)t, .num_positions = b->n_positions, .cash = b->cash, .total_value = b->equity};
+    double largest = 0, squares = 0;
+    for (uint32_t i = 0; i < b->n_positions; i++) {
+        double value = position[i].quantity * position[i].mark;
+        row.gross_value += value;
+        row.net_exposure += position[i].is_short != 0 ? -value : value;
+        largest = fmax(largest, value);
+        squares += value * value;
+        row.stale_positions +=
+            isnan(assay_cell(st->market->panel, ASSAY_COLUMN_CLOSE, t, position[i].symbol)) ? 1 : 0;
+    }
+    row.max_position_size = ratio_or_zero(largest, b->equity);
+    row.concentration = row.gross_value == 0 ? 0 : squares / (row.gross_value * row.gross_value);
+    row.leverage = ratio_or_zero(row.gross_value, b->equity);
+    row.daily_return = previous <= 0 ? 0 : b->equity / previous - 1;
+    if (fabs(row.daily_return) < 1e-12)
+        row.daily_return = 0;
+    row.cumulative_return = b->equity / b->initial_capital - 1;
+    b->peak_equity = fmax(b->peak_equity, b->equity);
+    row.drawdown = b->equity / b->peak_equity - 1;
+    row.turnover = b->bar_turnover == 0 ? 0 : b->equity > 0 ? b->bar_turnover / b->equity : ASSAY_NAN;
+    b->previous_cash = b->cash;
+    return assay_recorder_add_snapshot(&st->recorder, &row, err);
+}

@@ -1,0 +1,118 @@
+/* One book stepped over one market for one strategy: what the parts of the bar loop share.
+ *
+ * The bar loop (run.c) calls, in the order of docs/semantics.md section 3: ledger.c (corporate actions, fills into lots and
+ * trades, delistings, financing), serve.c (pending orders meet a price point), decide.c (signals become orders), and
+ * snapshot.c (the ledger must close; the row of the day).
+ */
+#ifndef ASSAY_ENGINE_STEPPER_H
+#define ASSAY_ENGINE_STEPPER_H
+
+#include "engine/book.h"
+#include "engine/config.h"
+#include "engine/market.h"
+#include "engine/recorder.h"
+
+/* Fractions of the residue rules and of the cash tolerance (docs/semantics.md, section 5). */
+#define ASSAY_RESIDUE 1e-9
+
+typedef enum assay_price_point { ASSAY_AT_OPEN, ASSAY_AT_CLOSE } assay_price_point;
+
+/* An order on its way through a price point. */
+typedef struct assay_served {
+    uint32_t order;   /* index into the book's orders */
+    double reference; /* price before slippage */
+    double price;
+    double quantity; /* what volume lets fill */
+} assay_served;
+
+/* What decides when a served order's turn comes. */
+typedef struct assay_ranked {
+    uint32_t decision_bar, symbol;
+    double score;
+    uint32_t at; /* index into the served orders */
+} assay_ranked;
+
+typedef struct assay_stepper {
+    const assay_market *market;
+    const assay_config *config;
+    assay_book *book;
+    assay_recorder recorder;
+    const double *feature[ASSAY_MAX_FEATURES]; /* n_bars x stride each */
+    double *feature_block[ASSAY_MAX_FEATURES]; /* what of them this stepper owns */
+    void *strategy_state;
+    /* Scratch of n_symbols. */
+    assay_served *closings, *openings;
+    assay_ranked *rank;
+    uint32_t *candidate;
+    /* Cursors into the market's lists. */
+    size_t next_event, next_silence;
+} assay_stepper;
+
+/* --- ledger.c --- */
+
+/* Step 1: splits and dividends that take effect at bar t. */
+void assay_ledger_apply_events(assay_stepper *st, size_t t);
+
+/* Books one fill of an order: cash, lots, the trade in progress, the record. The order's remaining quantity is the
+ * caller's. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_ledger_fill(assay_stepper *st, size_t t, assay_order *order,
+                                               double quantity, double price, double reference,
+                                               double commission, assay_fill_kind kind, assay_error *err);
+
+/* Ends an order: outcome on its signal, its trade if it closed anything, its symbol free for the next order. An order with
+ * a fill that ends unfilled is `partial`, whatever ends it but cash that scales. */
+ASSAY_NODISCARD assay_status assay_ledger_end_order(assay_stepper *st, assay_order *order,
+                                                    assay_outcome outcome, assay_error *err);
+
+/* Closes a whole position at a price without an order (delisting, ruin); the position is gone afterwards. */
+ASSAY_NODISCARD assay_status assay_ledger_close_position(assay_stepper *st, size_t t, uint32_t symbol,
+                                                         double price, double reference, double commission,
+                                                         assay_fill_kind kind, assay_error *err);
+
+/* Lows and highs of bar t for every lot that is held now. */
+void assay_ledger_track_extremes(assay_stepper *st, size_t t);
+
+/* Step 6: interest and borrow fee on the balances of the previous close, for the calendar days since. */
+void assay_ledger_finance(assay_stepper *st, size_t t);
+
+/* Marks every position to the close of bar t where its symbol has one, and sets equity. */
+void assay_ledger_mark(assay_stepper *st, size_t t);
+
+/* Trades of positions still open, marked, in symbol order. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_ledger_add_open_trades(assay_stepper *st, assay_error *err);
+
+/* --- serve.c --- */
+
+/* Steps 2 and 4: every pending order that meets this price point at bar t. */
+ASSAY_NODISCARD assay_status assay_serve_orders(assay_stepper *st, size_t t, assay_price_point point,
+                                                assay_error *err);
+
+/* Price after slippage for a quantity. */
+double assay_market_price(const assay_stepper *st, size_t t, uint32_t symbol, assay_side side,
+                          double reference, double quantity);
+double assay_commission(const assay_settings *s, double quantity, double price);
+
+/* --- decide.c --- */
+
+/* Steps 7 and 8: asks the strategy and turns its signals into orders. */
+ASSAY_NODISCARD assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err);
+
+/* --- snapshot.c --- */
+
+/* The ledger's identities at bar t. ASSAY_E_INTERNAL names the bar. */
+ASSAY_NODISCARD assay_status assay_ledger_check(assay_stepper *st, size_t t, assay_error *err);
+
+/* Step 10. */
+ASSAY_NODISCARD assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err);
+
+/* --- small helpers of all --- */
+
+static inline const assay_settings *assay_stepper_settings(const assay_stepper *st) {
+    return &st->config->settings;
+}
+
+static inline double assay_cell(const assay_panel *panel, int column, size_t bar, size_t symbol) {
+    return panel->column[column][bar * panel->stride + symbol];
+}
+
+#endif

@@ -1,0 +1,207 @@
+/* The metrics of docs/semantics.md, section 9. Sums are compensated, so that the result does not depend on luck with
+ * rounding; the power is taken in extended precision, whose rounding to double does not depend on the processor. */
+#include "metrics/metrics.h"
+
+#include <math.h>
+
+#include "base/number.h"
+#include "base/sum.h"
+
+void assay_returns_of(double initial_capital, const double *equity, size_t n, double *out_returns) {
+    double before = initial_capital;
+    for (size_t i = 0; i < n; i++) {
+        double r = before <= 0 ? 0 : equity[i] / before - 1;
+        out_returns[i] = fabs(r) < 1e-12 ? 0 : r;
+        before = equity[i];
+    }
+}
+
+/* --- statistics --- */
+
+typedef bool keep_value(double value);
+
+static bool keep_all(double value) {
+    (void)value;
+    return true;
+}
+
+static bool keep_negative(double value) {
+    return value < 0;
+}
+
+/* Two passes; NaN of too few values. */
+static double std_of(const double *values, size_t n, keep_value *keep, double ddof, double *out_mean) {
+    assay_sum sum = {0}, squares = {0};
+    double count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (keep(values[i])) {
+            assay_sum_add(&sum, values[i]);
+            count += 1;
+        }
+    }
+    double mean = assay_sum_value(&sum) / count;
+    for (size_t i = 0; i < n; i++) {
+        if (keep(values[i]))
+            assay_sum_add(&squares, (values[i] - mean) * (values[i] - mean));
+    }
+    if (out_mean != NULL)
+        *out_mean = count > 0 ? mean : ASSAY_NAN;
+    return count > ddof ? sqrt(assay_sum_value(&squares) / (count - ddof)) : ASSAY_NAN;
+}
+
+/* Undefined where the denominator is 0 or undefined. */
+static double ratio(double part, double whole) {
+    return whole == 0 || isnan(whole) ? ASSAY_NAN : part / whole;
+}
+
+static double annual_return(const assay_metric_input *in) {
+    double growth = in->equity[in->n - 1] / in->initial_capital;
+    if (growth < 0)
+        return ASSAY_NAN;
+    return (double)(powl((long double)growth, (long double)in->periods_per_year / (long double)in->n) - 1);
+}
+
+static double annual_volatility(const assay_metric_input *in) {
+    return std_of(in->returns, in->n, keep_all, 0, NULL) * sqrt(in->periods_per_year);
+}
+
+static double max_drawdown(const assay_metric_input *in) {
+    double peak = in->initial_capital, worst = 0;
+    for (size_t i = 0; i < in->n; i++) {
+        peak = fmax(peak, in->equity[i]);
+        worst = fmin(worst, in->equity[i] / peak - 1);
+    }
+    return worst;
+}
+
+/* --- trades --- */
+
+typedef struct pnl_totals {
+    double n_closed, n_won, n_lost;
+    double won, lost; /* lost >= 0 */
+    double bars_held;
+} pnl_totals;
+
+static pnl_totals total_pnl(const assay_metric_input *in) {
+    pnl_totals p = {0};
+    assay_sum won = {0}, lost = {0};
+    for (size_t i = 0; i < in->n_trades; i++) {
+        const assay_trade *trade = &in->trade[i];
+        if (trade->is_open != 0)
+            continue;
+        p.n_closed += 1;
+        p.bars_held += trade->bars_held;
+        if (trade->pnl > 0) {
+            p.n_won += 1;
+            assay_sum_add(&won, trade->pnl);
+        } else if (trade->pnl < 0) {
+            p.n_lost += 1;
+            assay_sum_add(&lost, -trade->pnl);
+        }
+    }
+    p.won = assay_sum_value(&won);
+    p.lost = assay_sum_value(&lost);
+    return p;
+}
+
+/* --- the rows --- */
+
+static double metric_total_return_pct(const assay_metric_input *in) {
+    return (in->equity[in->n - 1] / in->initial_capital - 1) * 100;
+}
+
+static double metric_annual_return_pct(const assay_metric_input *in) {
+    return annual_return(in) * 100;
+}
+
+static double metric_annual_volatility_pct(const assay_metric_input *in) {
+    return annual_volatility(in) * 100;
+}
+
+static double metric_sharpe_ratio(const assay_metric_input *in) {
+    return ratio(annual_return(in) - in->risk_free_rate, annual_volatility(in));
+}
+
+static double metric_sortino_ratio(const assay_metric_input *in) {
+    double downside = std_of(in->returns, in->n, keep_negative, 0, NULL) * sqrt(in->periods_per_year);
+    return ratio(annual_return(in) - in->risk_free_rate, downside);
+}
+
+static double metric_max_drawdown_pct(const assay_metric_input *in) {
+    return max_drawdown(in) * 100;
+}
+
+static double metric_win_rate_pct(const assay_metric_input *in) {
+    pnl_totals p = total_pnl(in);
+    return ratio(p.n_won, p.n_closed) * 100;
+}
+
+static double metric_profit_factor(const assay_metric_input *in) {
+    pnl_totals p = total_pnl(in);
+    if (p.n_closed == 0)
+        return ASSAY_NAN;
+    return p.n_lost == 0 ? (double)INFINITY : p.won / p.lost;
+}
+
+static double metric_total_trades(const assay_metric_input *in) {
+    return total_pnl(in).n_closed;
+}
+
+static double metric_winning_trades(const assay_metric_input *in) {
+    return total_pnl(in).n_won;
+}
+
+static double metric_losing_trades(const assay_metric_input *in) {
+    return total_pnl(in).n_lost;
+}
+
+static double metric_avg_win_pnl(const assay_metric_input *in) {
+    pnl_totals p = total_pnl(in);
+    return ratio(p.won, p.n_won);
+}
+
+static double metric_avg_loss_pnl(const assay_metric_input *in) {
+    pnl_totals p = total_pnl(in);
+    return ratio(p.lost, p.n_lost);
+}
+
+static double metric_calmar_ratio(const assay_metric_input *in) {
+    return ratio(annual_return(in), -max_drawdown(in));
+}
+
+static double metric_sharpe_arithmetic(const assay_metric_input *in) {
+    double mean = 0;
+    double std = std_of(in->returns, in->n, keep_all, 1, &mean);
+    return ratio(mean - in->risk_free_rate / in->periods_per_year, std) * sqrt(in->periods_per_year);
+}
+
+static double metric_avg_bars_held(const assay_metric_input *in) {
+    pnl_totals p = total_pnl(in);
+    return ratio(p.bars_held, p.n_closed);
+}
+
+/* --- the table --- */
+
+typedef struct metric_row {
+    assay_metric public_row;
+    double (*compute)(const assay_metric_input *in);
+} metric_row;
+
+static const metric_row rows[] = {
+#define ASSAY_METRIC(name, unit, formula, source) {{#name, unit, formula, source}, metric_##name},
+#include "metrics/metrics.def"
+#undef ASSAY_METRIC
+};
+
+size_t assay_metric_count(void) {
+    return sizeof rows / sizeof *rows;
+}
+
+const assay_metric *assay_metric_at(size_t index) {
+    return index < assay_metric_count() ? &rows[index].public_row : NULL;
+}
+
+void assay_metrics_compute(const assay_metric_input *in, double *out_values) {
+    for (size_t i = 0; i < assay_metric_count(); i++)
+        out_values[i] = in->n == 0 ? ASSAY_NAN : rows[i].compute(in);
+}
