@@ -1,9 +1,6 @@
 /* Features in own time, then spread to the calendar. Rolling statistics: rolling.c. */
 #include "market/feature.h"
 
-#include <math.h>
-#include <stdlib.h>
-
 #include "base/number.h"
 #include "base/simd.h"
 #include "market/rolling.h"
@@ -27,34 +24,6 @@ static void window_return(const assay_panel *panel, size_t window, double *out) 
                           out + row * stride);
 }
 
-/* Own time to calendar, in place: from the last bar back, so that every value is read before its cell is overwritten. */
-static assay_status spread(const assay_panel *panel, double *out, assay_error *err) {
-    if (panel->n_irregular == 0)
-        return ASSAY_OK;
-    size_t *gaps = malloc(panel->n_irregular * sizeof *gaps); /* gaps up to the bar at hand */
-    if (gaps == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", panel->n_irregular);
-    for (size_t i = 0; i < panel->n_irregular; i++)
-        gaps[i] = panel->gap_begin[panel->irregular[i] + 1] - panel->gap_begin[panel->irregular[i]];
-    for (size_t t = panel->n_bars; t-- > 0;) {
-        const double *close = panel->column[ASSAY_COLUMN_CLOSE] + t * panel->stride;
-        double *row = out + t * panel->stride;
-        for (size_t i = 0; i < panel->n_irregular; i++) {
-            size_t s = panel->irregular[i];
-            if (gaps[i] == 0)
-                continue;
-            if (!isnan(close[s])) {
-                row[s] = *(row - gaps[i] * panel->stride + s);
-            } else {
-                row[s] = ASSAY_NAN;
-                gaps[i] -= t < panel->last_bar[s];
-            }
-        }
-    }
-    free(gaps);
-    return ASSAY_OK;
-}
-
 assay_status assay_feature_compute(const assay_panel *panel, const assay_feature *feature, double *out,
                                    assay_error *err) {
     assay_status status = ASSAY_OK;
@@ -71,5 +40,5 @@ assay_status assay_feature_compute(const assay_panel *panel, const assay_feature
     default:
         return assay_error_set(err, ASSAY_E_ARGUMENT, "unknown feature kind %d", (int)feature->kind);
     }
-    return status == ASSAY_OK ? spread(panel, out, err) : status;
+    return status == ASSAY_OK ? assay_own_to_calendar(panel, out, err) : status;
 }

@@ -145,15 +145,17 @@ typedef struct own_walk {
 
 /* The factor holds from the symbol's next own bar on: its row is the event's bar less the gaps so far, also where the
  * event falls into a gap. Several events in one gap are one step. */
-static void add_step(assay_panel *panel, own_walk *walk, const assay_panel_event *event, double factor) {
+static void add_step(assay_panel *panel, own_walk *walk, const assay_panel_event *event, double factor,
+                     double not_split) {
     size_t s = event->symbol;
     uint32_t row = event->bar - walk->gaps[s];
     size_t last = walk->last_step[s];
     if (last != 0 && panel->factor_step[last - 1].row == row) {
         panel->factor_step[last - 1].factor = factor;
+        panel->factor_step[last - 1].not_split *= not_split;
     } else {
-        panel->factor_step[panel->n_factor_steps++] =
-            (assay_factor_step){.row = row, .symbol = event->symbol, .factor = factor};
+        panel->factor_step[panel->n_factor_steps++] = (assay_factor_step){
+            .row = row, .symbol = event->symbol, .factor = factor, .not_split = not_split};
         walk->last_step[s] = panel->n_factor_steps;
     }
     walk->factor[s] = factor;
@@ -164,7 +166,7 @@ static assay_status apply_event(assay_panel *panel, own_walk *walk, const assay_
     size_t s = event->symbol;
     if (isnan(walk->previous_close[s])) /* the symbol's first bar: no history to adjust */
         return ASSAY_OK;
-    double factor = walk->factor[s] * event->split_ratio;
+    double factor = walk->factor[s] * event->split_ratio, not_split = 1;
     if (signal_prices == ASSAY_SIGNAL_PRICES_TOTAL_RETURN && event->dividend != 0) {
         double kept = 1 - event->dividend * event->split_ratio / walk->previous_close[s];
         if (kept <= 0) {
@@ -177,10 +179,11 @@ static assay_status apply_event(assay_panel *panel, own_walk *walk, const assay_
                 event->dividend, panel->name[s], date, walk->previous_close[s] / event->split_ratio);
         }
         factor /= kept;
+        not_split = 1 / kept;
     }
     walk->previous_close[s] /= event->split_ratio;
     if (factor != walk->factor[s])
-        add_step(panel, walk, event, factor);
+        add_step(panel, walk, event, factor, not_split);
     return ASSAY_OK;
 }
 
@@ -261,4 +264,32 @@ assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *ev
     free(walk.gaps);
     free(walk.last_step);
     return status;
+}
+
+/* Own time to calendar, in place: from the last bar back, so that every value is read before its cell is overwritten. */
+assay_status assay_own_to_calendar(const assay_panel *panel, double *out, assay_error *err) {
+    if (panel->n_irregular == 0)
+        return ASSAY_OK;
+    size_t *gaps = malloc(panel->n_irregular * sizeof *gaps); /* gaps up to the bar at hand */
+    if (gaps == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", panel->n_irregular);
+    for (size_t i = 0; i < panel->n_irregular; i++)
+        gaps[i] = panel->gap_begin[panel->irregular[i] + 1] - panel->gap_begin[panel->irregular[i]];
+    for (size_t t = panel->n_bars; t-- > 0;) {
+        const double *close = panel->column[ASSAY_COLUMN_CLOSE] + t * panel->stride;
+        double *row = out + t * panel->stride;
+        for (size_t i = 0; i < panel->n_irregular; i++) {
+            size_t s = panel->irregular[i];
+            if (gaps[i] == 0)
+                continue;
+            if (!isnan(close[s])) {
+                row[s] = *(row - gaps[i] * panel->stride + s);
+            } else {
+                row[s] = ASSAY_NAN;
+                gaps[i] -= t < panel->last_bar[s];
+            }
+        }
+    }
+    free(gaps);
+    return ASSAY_OK;
 }

@@ -32,6 +32,7 @@ typedef struct assay_factor_step {
     uint32_t row;
     uint32_t symbol;
     double factor;
+    double not_split; /* the part of this step that is dividends (1 where signal prices are split-adjusted) */
 } assay_factor_step;
 
 struct assay_panel {
@@ -53,6 +54,10 @@ struct assay_panel {
     assay_factor_step *factor_step; /* by row, symbol */
     size_t n_factor_steps;
 };
+
+/* Spreads n_bars x stride values from own time to the calendar, in place. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_own_to_calendar(const assay_panel *panel, double *values,
+                                                   assay_error *err);
 
 /* How many gaps symbol s has had up to and including bar t. */
 size_t assay_panel_gaps_until(const assay_panel *panel, size_t symbol, size_t bar);

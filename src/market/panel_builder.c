@@ -360,7 +360,8 @@ static void put_row(const scatter *sc, size_t row, size_t cell) {
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
         const double *column = sc->builder->column[c];
         if (column != NULL)
-            sc->panel->column[c][cell] = isfinite(column[row]) ? column[row] : ASSAY_NAN;
+            sc->panel->column[c][cell] =
+                isnan(column[row]) || is_bad(c, column[row]) ? ASSAY_NAN : column[row];
     }
 }
 
@@ -429,7 +430,7 @@ static assay_status scatter_rows(scatter *sc, bool *out_again, assay_error *err)
         if (sc->winner != NULL)
             sc->winner[cell] = row + 1;
         put_row(sc, row, cell);
-        sc->report->n_without_close += isfinite(b->column[ASSAY_COLUMN_CLOSE][row]) ? 0 : 1;
+        sc->report->n_without_close += isnan(sc->panel->column[ASSAY_COLUMN_CLOSE][cell]) ? 1 : 0;
     }
     return ASSAY_OK;
 }

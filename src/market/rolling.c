@@ -126,46 +126,121 @@ static void combine(const doubling *d, const double *price, size_t stride, size_
     }
 }
 
-/* The floor of the std in units of q: 1e-6 at the as-of raw scale is 1e-6 x factor. */
-static size_t step_floors(const assay_panel *panel, size_t next_step, size_t row, double *floors) {
-    for (; next_step < panel->n_factor_steps && panel->factor_step[next_step].row == row; next_step++)
-        floors[panel->factor_step[next_step].symbol] = std_floor * panel->factor_step[next_step].factor;
-    return next_step;
-}
+/* Called with the moments of every full window: rows `row`, columns first … first + n − 1. */
+typedef void row_sink(void *state, size_t row, size_t first, size_t n, const moments *window);
 
-static void zscore_tile(const assay_panel *panel, const doubling *d, size_t first, size_t n, size_t window,
-                        double *floors, moments *work, double *out) {
-    size_t next_step = 0;
-    const double *price = panel->own_price + first;
-    for (size_t s = 0; s < panel->stride; s++)
-        floors[s] = std_floor;
-    for (size_t row = 0; row < panel->n_bars; row++) {
-        double *out_row = out + row * panel->stride + first;
-        next_step = step_floors(panel, next_step, row, floors);
-        push_row(d, price, panel->stride, n, row);
-        if (row + 1 < window) {
-            for (size_t s = 0; s < n; s++)
-                out_row[s] = ASSAY_NAN;
-            continue;
-        }
-        combine(d, price, panel->stride, n, row, window, &work[0], &work[1]);
-        zscore_row(n, (double)(window - 1), &work[0], floors + first, out_row);
-    }
-}
-
-assay_status assay_rolling_zscore(const assay_panel *panel, size_t window, double *out, assay_error *err) {
+/* Rolling moments of values[row x stride + column], tile by tile. */
+static assay_status roll(const double *values, size_t n_rows, size_t stride, size_t window, row_sink *sink,
+                         void *state, assay_error *err) {
     doubling d = {0};
     assay_status status = plan(&d, window, err);
     moments *work = assay_aligned_alloc(2, sizeof *work);
-    double *floors = assay_aligned_alloc(panel->stride, sizeof *floors);
-    if (status == ASSAY_OK && (work == NULL || floors == NULL))
+    if (status == ASSAY_OK && work == NULL)
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a window of %zu bars", window);
-    for (size_t first = 0; status == ASSAY_OK && first < panel->stride; first += TILE) {
-        size_t n = panel->stride - first < TILE ? panel->stride - first : TILE;
-        zscore_tile(panel, &d, first, n, window, floors, work, out);
+    for (size_t first = 0; status == ASSAY_OK && first < stride; first += TILE) {
+        size_t n = stride - first < TILE ? stride - first : TILE;
+        for (size_t row = 0; row < n_rows; row++) {
+            push_row(&d, values + first, stride, n, row);
+            if (row + 1 < window)
+                continue;
+            combine(&d, values + first, stride, n, row, window, &work[0], &work[1]);
+            sink(state, row, first, n, &work[0]);
+        }
     }
     free(d.rows);
     free(work);
-    free(floors);
+    return status;
+}
+
+static void fill_nan(double *out, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = ASSAY_NAN;
+}
+
+typedef struct zscore_state {
+    const assay_panel *panel;
+    double window;
+    size_t next_step; /* of the panel's factor steps */
+    double *floors;   /* 1e-6 at the as-of raw scale is 1e-6 x factor in units of q */
+    double *out;
+} zscore_state;
+
+static void zscore_sink(void *state, size_t row, size_t first, size_t n, const moments *window) {
+    zscore_state *z = state;
+    const assay_panel *p = z->panel;
+    if ((double)row + 1 == z->window) { /* a tile begins */
+        z->next_step = 0;
+        for (size_t s = 0; s < p->stride; s++)
+            z->floors[s] = std_floor;
+    }
+    for (; z->next_step < p->n_factor_steps && p->factor_step[z->next_step].row <= row; z->next_step++)
+        z->floors[p->factor_step[z->next_step].symbol] = std_floor * p->factor_step[z->next_step].factor;
+    zscore_row(n, z->window - 1, window, z->floors + first, z->out + row * p->stride + first);
+}
+
+assay_status assay_rolling_zscore(const assay_panel *panel, size_t window, double *out, assay_error *err) {
+    zscore_state state = {.panel = panel, .window = (double)window, .out = out};
+    state.floors = assay_aligned_alloc(panel->stride, sizeof *state.floors);
+    if (state.floors == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", panel->n_symbols);
+    fill_nan(out, (window - 1 < panel->n_bars ? window - 1 : panel->n_bars) * panel->stride);
+    assay_status status =
+        roll(panel->own_price, panel->n_bars, panel->stride, window, zscore_sink, &state, err);
+    free(state.floors);
+    return status;
+}
+
+/* Simple returns between own bars, on split-adjusted closes whatever the signal prices are: where a step of the factor is
+ * not all split, the difference is taken out again. */
+static void own_returns(const assay_panel *p, double *out) {
+    fill_nan(out, p->stride);
+    for (size_t row = 1; row < p->n_bars; row++) {
+        const double *now = p->own_price + row * p->stride, *then = now - p->stride;
+        for (size_t s = 0; s < p->stride; s++)
+            out[row * p->stride + s] = now[s] / then[s] - 1;
+    }
+    for (size_t i = 0; i < p->n_factor_steps; i++) {
+        const assay_factor_step *step = &p->factor_step[i];
+        if (step->row == 0 || step->row >= p->n_bars || step->not_split == 1)
+            continue;
+        double *value = &out[step->row * p->stride + step->symbol];
+        *value = (*value + 1) / step->not_split - 1;
+    }
+}
+
+typedef struct std_state {
+    size_t stride;
+    double n_minus_1;
+    double *out;
+} std_state;
+
+static void std_sink(void *state, size_t row, size_t first, size_t n, const moments *window) {
+    const std_state *st = state;
+    double *out = st->out + row * st->stride + first;
+    for (size_t s = 0; s < n; s++)
+        out[s] = sqrt(window->m2[s] / st->n_minus_1);
+}
+
+assay_status assay_own_return_std(const assay_panel *panel, size_t n_returns, double **out_std,
+                                  assay_error *err) {
+    size_t n_cells = panel->n_bars * panel->stride;
+    double *returns = assay_aligned_alloc(n_cells, sizeof *returns);
+    double *out = assay_aligned_alloc(n_cells, sizeof *out);
+    assay_status status = ASSAY_OK;
+    if (returns == NULL || out == NULL) {
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu cells", n_cells);
+    } else {
+        std_state state = {panel->stride, (double)(n_returns - 1), out};
+        own_returns(panel, returns);
+        fill_nan(out, n_cells);
+        status = roll(returns, panel->n_bars, panel->stride, n_returns, std_sink, &state, err);
+    }
+    if (status == ASSAY_OK)
+        status = assay_own_to_calendar(panel, out, err);
+    free(returns);
+    if (status != ASSAY_OK)
+        free(out);
+    else
+        *out_std = out;
     return status;
 }

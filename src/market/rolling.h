@@ -9,4 +9,9 @@
 ASSAY_NODISCARD assay_status assay_rolling_zscore(const assay_panel *panel, size_t window, double *out,
                                                   assay_error *err);
 
+/* Makes n_bars x stride doubles in calendar layout: the standard deviation (ddof 1) of the last n_returns simple returns
+ * between own bars, on split-adjusted closes; NaN where there are fewer. free() frees it. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_own_return_std(const assay_panel *panel, size_t n_returns,
+                                                  double **out_std, assay_error *err);
+
 #endif

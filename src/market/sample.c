@@ -21,16 +21,14 @@ static const char *const SECTORS[SAMPLE_N_SECTORS] = {"Communication Services",
                                                       "Real Estate",
                                                       "Utilities"};
 
-void assay_sample_spec_init(assay_sample_spec *out_spec)
-{
+void assay_sample_spec_init(assay_sample_spec *out_spec) {
     *out_spec = (assay_sample_spec){
         .seed = 1, .n_symbols = 500, .n_bars = 2520, .start_us = 16436 * ASSAY_US_PER_DAY /* 2015-01-01 */};
 }
 
 /* Three letters for the first 5,832 symbols, then four, then five; spread, so that sectors mix in byte order. No vowels:
  * no words. */
-const char *assay_sample_symbol(size_t index, char out_name[ASSAY_SAMPLE_SYMBOL_SIZE])
-{
+const char *assay_sample_symbol(size_t index, char out_name[ASSAY_SAMPLE_SYMBOL_SIZE]) {
     static const char LETTERS[] = "BDFGHJLMNPQRSTVWXZ";
     const size_t n_letters = sizeof LETTERS - 1;
     size_t n_names = n_letters * n_letters * n_letters;
@@ -57,14 +55,12 @@ typedef struct civil_date {
 } civil_date;
 
 /* 0 = Monday. 1970-01-01 was a Thursday. */
-static int weekday_of(int32_t day)
-{
+static int weekday_of(int32_t day) {
     return ((day + 3) % 7 + 7) % 7;
 }
 
 /* Easter Sunday as a number of days after 1 March of its year (the anonymous Gregorian computus, Nature 1876). */
-static int32_t easter_after_march(int32_t year)
-{
+static int32_t easter_after_march(int32_t year) {
     int32_t a = year % 19, b = year / 100, c = year % 100;
     int32_t h = (19 * a + b - b / 4 - (b - (b + 8) / 25 + 1) / 3 + 15) % 30;
     int32_t l = (32 + 2 * (b % 4) + 2 * (c / 4) - h - c % 4) % 7;
@@ -75,14 +71,12 @@ static int32_t easter_after_march(int32_t year)
 }
 
 /* A fixed date on a Saturday is kept on the Friday before, on a Sunday on the Monday after. */
-static bool is_kept(const civil_date *date, int weekday, int month, int day)
-{
+static bool is_kept(const civil_date *date, int weekday, int month, int day) {
     return date->month == month && (date->day == day || (weekday == 4 && date->day == day - 1) ||
                                     (weekday == 0 && date->day == day + 1));
 }
 
-static bool is_holiday(int32_t number, int weekday)
-{
+static bool is_holiday(int32_t number, int weekday) {
     civil_date date;
     assay_civil_from_day(number, &date.year, &date.month, &date.day);
     bool is_monday = weekday == 0;
@@ -110,8 +104,7 @@ static bool is_holiday(int32_t number, int weekday)
     }
 }
 
-static void fill_calendar(int64_t start_us, size_t n_bars, int64_t *out_timestamps)
-{
+static void fill_calendar(int64_t start_us, size_t n_bars, int64_t *out_timestamps) {
     int32_t day = assay_day_of_us(start_us + (ASSAY_US_PER_DAY - 1));
     for (size_t t = 0; t < n_bars; day++) {
         int weekday = weekday_of(day);
@@ -131,8 +124,7 @@ typedef struct workspace {
     uint32_t *symbol;
 } workspace;
 
-static void *workspace_create(workspace *out_space, size_t n_bars)
-{
+static void *workspace_create(workspace *out_space, size_t n_bars) {
     const size_t n_doubles = 1 + SAMPLE_N_SECTORS + ASSAY_N_PRICE_COLUMNS;
     char *memory = malloc(n_bars * (n_doubles * sizeof(double) + 2 * sizeof(int64_t) + sizeof(uint32_t)));
     if (memory == NULL) {
@@ -152,8 +144,7 @@ static void *workspace_create(workspace *out_space, size_t n_bars)
     return memory;
 }
 
-static void fill_factors(const assay_sample_spec *spec, workspace *space)
-{
+static void fill_factors(const assay_sample_spec *spec, workspace *space) {
     assay_rng random;
     sample_random_init(&random, spec->seed, 1);
     sample_factor(&random, 0.0095, 0.0003, spec->n_bars, space->market);
@@ -164,8 +155,7 @@ static void fill_factors(const assay_sample_spec *spec, workspace *space)
 }
 
 static assay_status add_symbol(const assay_sample_spec *spec, size_t index, const workspace *space,
-                               assay_panel_builder *builder, assay_error *err)
-{
+                               assay_panel_builder *builder, assay_error *err) {
     char name[ASSAY_SAMPLE_SYMBOL_SIZE];
     assay_sample_symbol(index, name);
     size_t name_size = 0;
@@ -205,8 +195,7 @@ static assay_status add_symbol(const assay_sample_spec *spec, size_t index, cons
     return assay_panel_builder_add_rows(builder, &rows, err);
 }
 
-static assay_status check_spec(const assay_sample_spec *spec, assay_error *err)
-{
+static assay_status check_spec(const assay_sample_spec *spec, assay_error *err) {
     if (spec->n_symbols < 1 || spec->n_symbols > ASSAY_SAMPLE_MAX_SYMBOLS) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "a sample market has 1 to %d symbols, not %zu",
                                ASSAY_SAMPLE_MAX_SYMBOLS, spec->n_symbols);
@@ -225,8 +214,8 @@ static assay_status check_spec(const assay_sample_spec *spec, assay_error *err)
     return ASSAY_OK;
 }
 
-assay_status assay_sample_build(const assay_sample_spec *spec, assay_panel_builder *builder, assay_error *err)
-{
+assay_status assay_sample_build(const assay_sample_spec *spec, assay_panel_builder *builder,
+                                assay_error *err) {
     if (spec == NULL || builder == NULL) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_sample_build: spec and builder are needed");
     }

@@ -14,33 +14,28 @@ enum { STUDENT_DF = 5, BARS_PER_QUARTER = 63, FALL_BARS = 90, TAKEN_BARS = 25 };
 
 /* --- random numbers --- */
 
-void sample_random_init(assay_rng *random, uint64_t seed, uint64_t stream)
-{
+void sample_random_init(assay_rng *random, uint64_t seed, uint64_t stream) {
     assay_rng_init(random, seed);
     assay_rng_init(random, assay_rng_next(random) ^ stream);
     assay_rng_init(random, assay_rng_next(random));
 }
 
-static double between(assay_rng *random, double low, double high)
-{
+static double between(assay_rng *random, double low, double high) {
     return low + (high - low) * assay_rng_uniform(random);
 }
 
 /* A whole number in [low, high]. */
-static size_t whole(assay_rng *random, size_t low, size_t high)
-{
+static size_t whole(assay_rng *random, size_t low, size_t high) {
     return high <= low ? low : low + (size_t)assay_rng_below(random, high - low + 1);
 }
 
-static bool chance(assay_rng *random, double probability)
-{
+static bool chance(assay_rng *random, double probability) {
     return assay_rng_uniform(random) < probability;
 }
 
 /* The sum of twelve uniforms less six: variance 1, close to normal within 3 standard deviations. Three uniforms of 21
  * bits from each draw. */
-static double normal(assay_rng *random)
-{
+static double normal(assay_rng *random) {
     uint64_t sum = 0;
     for (int i = 0; i < 4; i++) {
         uint64_t bits = assay_rng_next(random);
@@ -50,8 +45,7 @@ static double normal(assay_rng *random)
 }
 
 /* Student's t with 5 degrees of freedom, scaled to variance 1: normal / sqrt(chi2 / df). */
-static double student(assay_rng *random)
-{
+static double student(assay_rng *random) {
     double chi2 = 0.0;
     for (int i = 0; i < STUDENT_DF; i++) {
         double z = normal(random);
@@ -62,8 +56,7 @@ static double student(assay_rng *random)
 }
 
 /* The next shock of unit long-run variance. Falls raise the variance more than rises do. */
-static double garch_next(sample_garch *garch, assay_rng *random)
-{
+static double garch_next(sample_garch *garch, assay_rng *random) {
     double squared = garch->last_shock * garch->last_shock;
     double alpha = garch->last_shock < 0.0 ? 0.11 : 0.03;
     garch->variance = fmin(0.03 + alpha * squared + 0.90 * garch->variance, 20.0);
@@ -71,8 +64,7 @@ static double garch_next(sample_garch *garch, assay_rng *random)
     return garch->last_shock;
 }
 
-void sample_factor(assay_rng *random, double vol, double drift, size_t n_bars, double *out_returns)
-{
+void sample_factor(assay_rng *random, double vol, double drift, size_t n_bars, double *out_returns) {
     sample_garch garch = {.variance = 1.0};
     double trend = 0.0;
     for (size_t t = 0; t < n_bars; t++) {
@@ -84,8 +76,7 @@ void sample_factor(assay_rng *random, double vol, double drift, size_t n_bars, d
 /* --- what a symbol is like --- */
 
 /* Every 25 symbols in a row contain each kind of end and of trouble, so that small markets have them too. */
-static void set_life(sample_path *path, size_t index, size_t n_bars)
-{
+static void set_life(sample_path *path, size_t index, size_t n_bars) {
     assay_rng *random = &path->trouble_random;
     path->first_bar = 0;
     path->last_bar = SIZE_MAX;
@@ -117,8 +108,7 @@ static void set_life(sample_path *path, size_t index, size_t n_bars)
     path->last_bar = end > latest ? (path->first_bar + latest + 1) / 2 : end;
 }
 
-void sample_path_init(sample_path *path, uint64_t seed, size_t index, size_t n_bars, bool is_clean)
-{
+void sample_path_init(sample_path *path, uint64_t seed, size_t index, size_t n_bars, bool is_clean) {
     *path = (sample_path){.is_clean = is_clean, .garch = {.variance = 1.0}};
     sample_random_init(&path->price_random, seed, 0x100000000u + 2 * index);
     sample_random_init(&path->trouble_random, seed, 0x100000000u + 2 * index + 1);
@@ -151,14 +141,12 @@ void sample_path_init(sample_path *path, uint64_t seed, size_t index, size_t n_b
 
 /* --- corporate actions --- */
 
-static double to_cents(double px)
-{
+static double to_cents(double px) {
     double cents = (double)(int64_t)(fmin(px, 2.0 * MAX_PX) * 100.0 + 0.5);
     return fmax(cents, 1.0) / 100.0;
 }
 
-static double choose_split(sample_path *path)
-{
+static double choose_split(sample_path *path) {
     assay_rng *random = &path->price_random;
     double when = assay_rng_uniform(random);
     double which = assay_rng_uniform(random);
@@ -172,8 +160,7 @@ static double choose_split(sample_path *path)
 }
 
 /* Quarterly; raised a little now and then, halved when it has become too much for the price. */
-static double choose_dividend(sample_path *path, size_t t, bool is_falling)
-{
+static double choose_dividend(sample_path *path, size_t t, bool is_falling) {
     if (path->dividend_yield <= 0.0 || t == path->first_bar || t % BARS_PER_QUARTER != path->dividend_phase) {
         return 0.0;
     }
@@ -191,8 +178,7 @@ static double choose_dividend(sample_path *path, size_t t, bool is_falling)
 /* --- days --- */
 
 static double next_return(sample_path *path, size_t t, double market_return, double sector_return,
-                          double *out_vol)
-{
+                          double *out_vol) {
     assay_rng *random = &path->price_random;
     double shock = garch_next(&path->garch, random);
     path->trend = 0.97 * path->trend + 0.024 * normal(random);
@@ -212,8 +198,7 @@ static double next_return(sample_path *path, size_t t, double market_return, dou
     return fmin(fmax(change, -MAX_RETURN), MAX_RETURN);
 }
 
-static bool is_missing(sample_path *path, size_t t)
-{
+static bool is_missing(sample_path *path, size_t t) {
     if (path->is_clean) {
         return false;
     }
@@ -234,8 +219,7 @@ static bool is_missing(sample_path *path, size_t t)
     return is_gap || starts_halt;
 }
 
-static double next_volume(sample_path *path, double change, double vol)
-{
+static double next_volume(sample_path *path, double change, double vol) {
     assay_rng *random = &path->price_random;
     double noise = 0.4 + 0.8 * assay_rng_uniform(random) + 0.4 * assay_rng_uniform(random);
     bool is_dead = chance(random, 0.02);
@@ -245,8 +229,7 @@ static double next_volume(sample_path *path, double change, double vol)
 }
 
 void sample_path_step(sample_path *path, size_t t, double market_return, double sector_return,
-                      sample_bar *out_bar)
-{
+                      sample_bar *out_bar) {
     assay_rng *random = &path->price_random;
     bool is_first = t == path->first_bar;
     double vol = 0.0;
