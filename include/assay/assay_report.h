@@ -61,28 +61,33 @@ typedef struct assay_run_summary {
 
 /* Fills *out_summary from a result. On failure there is nothing to free. ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_run_summary_init(const assay_result *result, const char *run_id,
-                                                              assay_run_summary *out_summary, assay_error *err);
+                                                              assay_run_summary *out_summary,
+                                                              assay_error *err);
 ASSAY_API void assay_run_summary_reset(assay_run_summary *summary);
 
 /* A metric of the summary; NaN where it has none of that name. */
 ASSAY_API double assay_run_summary_metric(const assay_run_summary *summary, const char *name);
 
 /* Writes the summary. Errors of the stream are left to the caller (ferror). ASSAY_E_NOMEM. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_report_run(const assay_run_summary *summary, assay_report_format format,
-                                                        const assay_report_style *style, FILE *out, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_run(const assay_run_summary *summary,
+                                                        assay_report_format format,
+                                                        const assay_report_style *style, FILE *out,
+                                                        assay_error *err);
 
 /* Draws n finite values as a line chart of `height` lines with its scale at the left. Fewer than 2 values: nothing. */
-ASSAY_API void assay_report_chart(const double *values, size_t n, unsigned height, const assay_report_style *style,
-                                  FILE *out);
+ASSAY_API void assay_report_chart(const double *values, size_t n, unsigned height,
+                                  const assay_report_style *style, FILE *out);
 
 /* Writes a table: text with aligned columns and numbers for people, JSON as an array of objects, or CSV. Text numbers
  * have at most `decimals` decimals; negative: all their digits. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_report_table(const assay_table *table, assay_report_format format,
-                                                          int decimals, const assay_report_style *style, FILE *out,
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_table(const assay_table *table,
+                                                          assay_report_format format, int decimals,
+                                                          const assay_report_style *style, FILE *out,
                                                           assay_error *err);
 
 /* Describes one strategy (NULL: a list of all), and the settings of the engine. CSV is not available: ASSAY_E_ARGUMENT. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_report_strategies(const assay_strategy *only, assay_report_format format,
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_strategies(const assay_strategy *only,
+                                                               assay_report_format format,
                                                                const assay_report_style *style, FILE *out,
                                                                assay_error *err);
 ASSAY_API ASSAY_NODISCARD assay_status assay_report_settings(assay_report_format format,
@@ -90,14 +95,15 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_settings(assay_report_format
                                                              assay_error *err);
 
 /* The parameters of a configuration as a JSON object on one line. Free *out_text with free(). ASSAY_E_NOMEM. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_report_parameters_json(const assay_config *config, char **out_text,
-                                                                    assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_parameters_json(const assay_config *config,
+                                                                    char **out_text, assay_error *err);
 
 /* Everything needed to run again, as a JSON object on one line: strategy, parameters, universe (n_symbols 0: every symbol),
  * period, engine and risk settings with their defaults, frequency (NULL: left out). Equal runs give equal bytes: pass the
  * symbols sorted. Free *out_text with free(). ASSAY_E_NOMEM. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_report_config_json(const assay_config *config, const char *const *symbols,
-                                                                size_t n_symbols, const char *frequency, char **out_text,
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_config_json(const assay_config *config,
+                                                                const char *const *symbols, size_t n_symbols,
+                                                                const char *frequency, char **out_text,
                                                                 assay_error *err);
 
 #ifdef __cplusplus

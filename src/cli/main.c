@@ -1,14 +1,63 @@
-/* The program `assay`: picks the subcommand. */
-#include "assay/assay.h"
-
-#include <stdio.h>
+/* The program `assay`: the table of subcommands, and the choice of one. */
+#include <locale.h>
+#include <signal.h>
 #include <string.h>
 
-int main(int argc, char **argv) {
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("assay %s\n", ASSAY_VERSION);
-        return 0;
+#include "base/text.h"
+#include "cli/cli.h"
+
+/* In the order in which help lists them. A new one: its file, and its line here and in cli.h. */
+static const cli_command *const COMMANDS[] = {
+    &cli_cmd_sample, &cli_cmd_import, &cli_cmd_strategies, &cli_cmd_run, &cli_cmd_runs,
+    &cli_cmd_show,   &cli_cmd_audit,  &cli_cmd_reproduce,  &cli_cmd_sql, &cli_cmd_help,
+};
+
+size_t cli_command_count(void) {
+    return sizeof COMMANDS / sizeof *COMMANDS;
+}
+
+const cli_command *cli_command_at(size_t index) {
+    return COMMANDS[index];
+}
+
+const cli_command *cli_command_find(const char *name) {
+    const char *nearest = NULL;
+    for (size_t i = 0; i < cli_command_count(); i++) {
+        if (strcmp(COMMANDS[i]->name, name) == 0)
+            return COMMANDS[i];
+        nearest = assay_nearer_name(name, nearest, COMMANDS[i]->name);
     }
-    fprintf(stderr, "usage: assay --version\n");
-    return 2;
+    if (nearest == NULL)
+        cli_message("unknown command '%s'; `assay help` lists them", name);
+    else
+        cli_message("unknown command '%s': did you mean '%s'? `assay help` lists them", name, nearest);
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    (void)setlocale(LC_CTYPE, "");  /* numbers keep their point */
+    (void)signal(SIGPIPE, SIG_IGN); /* a run goes on being stored when nobody reads its summary */
+    if (argc < 2) {
+        cli_print_help(stderr);
+        return CLI_USAGE;
+    }
+    const char *first = argv[1];
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
+        printf("assay %s\n", ASSAY_VERSION);
+        return cli_finish_output(CLI_DONE);
+    }
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
+        cli_print_help(stdout);
+        return cli_finish_output(CLI_DONE);
+    }
+    if (first[0] == '-') {
+        cli_message("unknown option '%s' before a command; `assay help` lists the commands", first);
+        return CLI_USAGE;
+    }
+    const cli_command *command = cli_command_find(first);
+    if (command == NULL)
+        return CLI_USAGE;
+    int code = command->run(command, argc - 1, argv + 1);
+    cli_progress(NULL);
+    return cli_finish_output(code);
 }

@@ -5,27 +5,23 @@
 #include "base/text.h"
 #include "report/text_layout.h"
 
-static const char *param_type(const assay_param *param)
-{
+static const char *param_type(const assay_param *param) {
     return param->type == ASSAY_PARAM_INTEGER ? "integer" : "number";
 }
 
-static const char *setting_type(const assay_setting *setting)
-{
+static const char *setting_type(const assay_setting *setting) {
     static const char *const NAMES[] = {"number", "integer", "boolean", "choice", "date", "dates"};
     return NAMES[setting->type];
 }
 
-static const char *setting_group(const assay_setting *setting)
-{
+static const char *setting_group(const assay_setting *setting) {
     static const char *const NAMES[] = {"period", "engine", "risk"};
     return NAMES[setting->group];
 }
 
 /* --- JSON --- */
 
-static cJSON *param_json(const assay_param *param)
-{
+static cJSON *param_json(const assay_param *param) {
     cJSON *o = cJSON_CreateObject();
     bool ok = assay_json_add(o, "name", cJSON_CreateString(param->name)) &&
               assay_json_add(o, "type", cJSON_CreateString(param_type(param))) &&
@@ -41,16 +37,14 @@ static cJSON *param_json(const assay_param *param)
     return o;
 }
 
-static bool add_to_array(cJSON *array, cJSON *item)
-{
+static bool add_to_array(cJSON *array, cJSON *item) {
     if (item != NULL && array != NULL && cJSON_AddItemToArray(array, item))
         return true;
     cJSON_Delete(item);
     return false;
 }
 
-static cJSON *params_json(const assay_strategy *strategy)
-{
+static cJSON *params_json(const assay_strategy *strategy) {
     cJSON *array = cJSON_CreateArray();
     for (uint32_t i = 0; i < strategy->n_params; i++) {
         if (!add_to_array(array, param_json(&strategy->params[i]))) {
@@ -61,13 +55,11 @@ static cJSON *params_json(const assay_strategy *strategy)
     return array;
 }
 
-static const char *action_of(const assay_signal_kind *kind)
-{
+static const char *action_of(const assay_signal_kind *kind) {
     return assay_action_name(kind->action);
 }
 
-static cJSON *signals_json(const assay_strategy *strategy)
-{
+static cJSON *signals_json(const assay_strategy *strategy) {
     cJSON *array = cJSON_CreateArray();
     for (uint32_t i = 0; i < strategy->n_kinds; i++) {
         const assay_signal_kind *kind = &strategy->kinds[i];
@@ -87,8 +79,7 @@ static cJSON *signals_json(const assay_strategy *strategy)
     return array;
 }
 
-static cJSON *strategy_json(const assay_strategy *strategy)
-{
+static cJSON *strategy_json(const assay_strategy *strategy) {
     cJSON *o = cJSON_CreateObject();
     bool ok = assay_json_add(o, "name", cJSON_CreateString(strategy->name)) &&
               assay_json_add(o, "summary", cJSON_CreateString(strategy->summary)) &&
@@ -101,8 +92,7 @@ static cJSON *strategy_json(const assay_strategy *strategy)
     return o;
 }
 
-static cJSON *strategies_json(void)
-{
+static cJSON *strategies_json(void) {
     cJSON *array = cJSON_CreateArray();
     for (size_t i = 0; i < assay_strategy_count(); i++) {
         if (!add_to_array(array, strategy_json(assay_strategy_at(i)))) {
@@ -113,8 +103,7 @@ static cJSON *strategies_json(void)
     return array;
 }
 
-static cJSON *setting_json(const assay_setting *s)
-{
+static cJSON *setting_json(const assay_setting *s) {
     bool is_number = s->type == ASSAY_SETTING_DOUBLE || s->type == ASSAY_SETTING_INTEGER;
     cJSON *o = cJSON_CreateObject();
     bool ok =
@@ -134,8 +123,7 @@ static cJSON *setting_json(const assay_setting *s)
     return o;
 }
 
-static cJSON *settings_json(void)
-{
+static cJSON *settings_json(void) {
     cJSON *array = cJSON_CreateArray();
     for (size_t i = 0; i < assay_setting_count(); i++) {
         if (!assay_setting_at(i)->planned && !add_to_array(array, setting_json(assay_setting_at(i)))) {
@@ -148,8 +136,7 @@ static cJSON *settings_json(void)
 
 /* --- text --- */
 
-static void format_range(double min, double max, char *out_text, size_t size)
-{
+static void format_range(double min, double max, char *out_text, size_t size) {
     char low[40], high[40];
     assay_double_format(min, low, sizeof low);
     assay_double_format(max, high, sizeof high);
@@ -165,8 +152,7 @@ static void format_range(double min, double max, char *out_text, size_t size)
 
 /* name  default  range, and below them the meaning. */
 static void put_entry(const char *name, const char *value, const char *range, const char *help,
-                      const assay_report_style *style, FILE *out)
-{
+                      const assay_report_style *style, FILE *out) {
     fputs("  ", out);
     assay_put_padded(name, 24, false, out);
     fprintf(out, " %s", value[0] == '\0' ? assay_dash(style) : value);
@@ -176,8 +162,7 @@ static void put_entry(const char *name, const char *value, const char *range, co
     assay_put_wrapped(help, 6, 6, style, out);
 }
 
-static void put_strategy(const assay_strategy *strategy, const assay_report_style *style, FILE *out)
-{
+static void put_strategy(const assay_strategy *strategy, const assay_report_style *style, FILE *out) {
     fprintf(out, "%s\n  ", strategy->name);
     assay_put_wrapped(strategy->summary, 2, 2, style, out);
     fputs(strategy->n_params == 0 ? "\n" : "\nparameters (default, range)\n", out);
@@ -207,8 +192,7 @@ static void put_strategy(const assay_strategy *strategy, const assay_report_styl
     }
 }
 
-static void list_strategies(const assay_report_style *style, FILE *out)
-{
+static void list_strategies(const assay_report_style *style, FILE *out) {
     for (size_t i = 0; i < assay_strategy_count(); i++) {
         const assay_strategy *strategy = assay_strategy_at(i);
         assay_put_padded(strategy->name, 18, false, out);
@@ -224,8 +208,7 @@ static void list_strategies(const assay_report_style *style, FILE *out)
     fputs("\nMore about one of them: assay strategies NAME\n", out);
 }
 
-static void put_setting(const assay_setting *s, const assay_report_style *style, FILE *out)
-{
+static void put_setting(const assay_setting *s, const assay_report_style *style, FILE *out) {
     char range[256] = "";
     if (s->type == ASSAY_SETTING_DOUBLE || s->type == ASSAY_SETTING_INTEGER) {
         format_range(s->min, s->max, range, sizeof range);
@@ -240,8 +223,7 @@ static void put_setting(const assay_setting *s, const assay_report_style *style,
     put_entry(s->name, s->default_text, range, s->help, style, out);
 }
 
-static void list_settings(const assay_report_style *style, FILE *out)
-{
+static void list_settings(const assay_report_style *style, FILE *out) {
     static const char *const TITLES[] = {"period", "engine", "risk"};
     for (int group = 0; group < 3; group++) {
         bool has_title = false;
@@ -257,14 +239,12 @@ static void list_settings(const assay_report_style *style, FILE *out)
     }
 }
 
-static assay_status refuse_csv(assay_error *err)
-{
+static assay_status refuse_csv(assay_error *err) {
     return assay_error_set(err, ASSAY_E_ARGUMENT, "this list comes as text or json, not as csv");
 }
 
 assay_status assay_report_strategies(const assay_strategy *only, assay_report_format format,
-                                     const assay_report_style *style, FILE *out, assay_error *err)
-{
+                                     const assay_report_style *style, FILE *out, assay_error *err) {
     if (format == ASSAY_FORMAT_CSV)
         return refuse_csv(err);
     if (format == ASSAY_FORMAT_JSON)
@@ -277,8 +257,7 @@ assay_status assay_report_strategies(const assay_strategy *only, assay_report_fo
 }
 
 assay_status assay_report_settings(assay_report_format format, const assay_report_style *style, FILE *out,
-                                   assay_error *err)
-{
+                                   assay_error *err) {
     if (format == ASSAY_FORMAT_CSV)
         return refuse_csv(err);
     if (format == ASSAY_FORMAT_JSON)

@@ -18,22 +18,19 @@ typedef struct canvas {
     unsigned char cell[MAX_HEIGHT][MAX_WIDTH];
 } canvas;
 
-static void set_dot(canvas *c, unsigned x, unsigned y)
-{
+static void set_dot(canvas *c, unsigned x, unsigned y) {
     static const unsigned char BRAILLE[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
     unsigned char bit = BRAILLE[y % c->dots_down][x % c->dots_across];
     c->cell[y / c->dots_down][x / c->dots_across] |= bit;
 }
 
 /* The row of dots of a value; 0 is the top. */
-static unsigned dot_row(double value, double low, double high, unsigned n_rows)
-{
+static unsigned dot_row(double value, double low, double high, unsigned n_rows) {
     double share = high > low ? (high - value) / (high - low) : 0.5;
     return (unsigned)(share * (double)(n_rows - 1) + 0.5);
 }
 
-static void draw(canvas *c, const double *values, size_t n, double low, double high)
-{
+static void draw(canvas *c, const double *values, size_t n, double low, double high) {
     unsigned n_x = c->columns * c->dots_across;
     unsigned n_y = c->rows * c->dots_down;
     unsigned last = dot_row(values[0], low, high, n_y);
@@ -52,8 +49,7 @@ static void draw(canvas *c, const double *values, size_t n, double low, double h
     }
 }
 
-static void put_cell(unsigned char dots, bool utf8, FILE *out)
-{
+static void put_cell(unsigned char dots, bool utf8, FILE *out) {
     if (!utf8 || dots == 0) {
         putc(dots == 0 ? ' ' : '*', out);
         return;
@@ -64,8 +60,7 @@ static void put_cell(unsigned char dots, bool utf8, FILE *out)
 }
 
 static void put_line(const canvas *c, unsigned row, const char *label, size_t label_columns, bool utf8,
-                     FILE *out)
-{
+                     FILE *out) {
     fputs("  ", out);
     assay_put_padded(label, label_columns, true, out);
     fputs(label[0] != '\0' ? (utf8 ? " ┤" : " +") : (utf8 ? " │" : " |"), out);
@@ -78,8 +73,7 @@ static void put_line(const canvas *c, unsigned row, const char *label, size_t la
 }
 
 void assay_report_chart(const double *values, size_t n, unsigned height, const assay_report_style *style,
-                        FILE *out)
-{
+                        FILE *out) {
     if (n < 2 || height == 0)
         return;
     double low = values[0], high = values[0];

@@ -7,8 +7,7 @@
 #include "report/run_formats.h"
 #include "report/text_layout.h"
 
-static cJSON *metrics_json(const assay_run_summary *s)
-{
+static cJSON *metrics_json(const assay_run_summary *s) {
     cJSON *object = cJSON_CreateObject();
     for (size_t i = 0; i < s->n_metrics && object != NULL; i++) {
         if (!assay_json_add(object, s->metrics[i].name, assay_json_number(s->metrics[i].value))) {
@@ -19,8 +18,7 @@ static cJSON *metrics_json(const assay_run_summary *s)
     return object;
 }
 
-static cJSON *tables_json(const assay_run_summary *s)
-{
+static cJSON *tables_json(const assay_run_summary *s) {
     cJSON *object = cJSON_CreateObject();
     for (size_t i = 0; i < ASSAY_N_RESULT_TABLES && s->tables[i].table != NULL && object != NULL; i++) {
         if (!assay_json_add(object, s->tables[i].table, assay_json_number((double)s->tables[i].n_rows))) {
@@ -31,8 +29,7 @@ static cJSON *tables_json(const assay_run_summary *s)
     return object;
 }
 
-static cJSON *warnings_json(const assay_run_summary *s)
-{
+static cJSON *warnings_json(const assay_run_summary *s) {
     if (!s->has_warnings)
         return cJSON_CreateNull();
     cJSON *array = cJSON_CreateArray();
@@ -49,8 +46,7 @@ static cJSON *warnings_json(const assay_run_summary *s)
     return array;
 }
 
-static cJSON *run_json(const assay_run_summary *s)
-{
+static cJSON *run_json(const assay_run_summary *s) {
     cJSON *o = cJSON_CreateObject();
     bool ok = assay_json_add(o, "run_id", cJSON_CreateString(s->run_id)) &&
               assay_json_add(o, "strategy", cJSON_CreateString(s->strategy)) &&
@@ -72,8 +68,7 @@ static cJSON *run_json(const assay_run_summary *s)
     return o;
 }
 
-static void write_csv(const assay_run_summary *s, FILE *out)
-{
+static void write_csv(const assay_run_summary *s, FILE *out) {
     fputs("run_id,metric,value\n", out);
     for (size_t i = 0; i < s->n_metrics; i++) {
         char text[40] = "";
@@ -84,8 +79,7 @@ static void write_csv(const assay_run_summary *s, FILE *out)
 }
 
 assay_status assay_report_run(const assay_run_summary *summary, assay_report_format format,
-                              const assay_report_style *style, FILE *out, assay_error *err)
-{
+                              const assay_report_style *style, FILE *out, assay_error *err) {
     switch (format) {
     case ASSAY_FORMAT_JSON:
         return assay_json_write(run_json(summary), out, err);
@@ -101,8 +95,7 @@ assay_status assay_report_run(const assay_run_summary *summary, assay_report_for
 
 /* --- what is stored with a run --- */
 
-static cJSON *parameters_json(const assay_config *config)
-{
+static cJSON *parameters_json(const assay_config *config) {
     const assay_strategy *strategy = assay_config_strategy(config);
     const double *values = assay_config_params(config);
     cJSON *object = cJSON_CreateObject();
@@ -116,8 +109,7 @@ static cJSON *parameters_json(const assay_config *config)
 }
 
 /* A setting's canonical text as the JSON value of its type. */
-static cJSON *setting_json(const assay_setting *setting, const char *text)
-{
+static cJSON *setting_json(const assay_setting *setting, const char *text) {
     double number;
     switch (setting->type) {
     case ASSAY_SETTING_DOUBLE:
@@ -134,8 +126,7 @@ static cJSON *setting_json(const assay_setting *setting, const char *text)
 }
 
 /* start_date is `start` in the period of a configuration. */
-static void setting_key(const assay_setting *setting, char *out_key, size_t size)
-{
+static void setting_key(const assay_setting *setting, char *out_key, size_t size) {
     snprintf(out_key, size, "%s", setting->name);
     char *suffix = strstr(out_key, "_date");
     if (setting->group == ASSAY_GROUP_PERIOD && suffix != NULL && strcmp(suffix, "_date") == 0)
@@ -145,8 +136,7 @@ static void setting_key(const assay_setting *setting, char *out_key, size_t size
 enum { SETTING_TEXT_SIZE = 1 << 16 };
 
 /* Every setting of a group that has a value; planned ones have none. */
-static cJSON *group_json(const assay_config *config, assay_setting_group group)
-{
+static cJSON *group_json(const assay_config *config, assay_setting_group group) {
     cJSON *object = cJSON_CreateObject();
     char *text = malloc(SETTING_TEXT_SIZE);
     bool ok = object != NULL && text != NULL;
@@ -168,8 +158,7 @@ static cJSON *group_json(const assay_config *config, assay_setting_group group)
     return object;
 }
 
-static cJSON *universe_json(const char *const *symbols, size_t n_symbols)
-{
+static cJSON *universe_json(const char *const *symbols, size_t n_symbols) {
     cJSON *object = cJSON_CreateObject();
     cJSON *array = cJSON_CreateArray();
     bool ok = assay_json_add(object, "symbols", array);
@@ -186,15 +175,13 @@ static cJSON *universe_json(const char *const *symbols, size_t n_symbols)
     return object;
 }
 
-assay_status assay_report_parameters_json(const assay_config *config, char **out_text, assay_error *err)
-{
+assay_status assay_report_parameters_json(const assay_config *config, char **out_text, assay_error *err) {
     return assay_json_text(parameters_json(config), out_text, err);
 }
 
 assay_status assay_report_config_json(const assay_config *config, const char *const *symbols,
                                       size_t n_symbols, const char *frequency, char **out_text,
-                                      assay_error *err)
-{
+                                      assay_error *err) {
     cJSON *o = cJSON_CreateObject();
     bool ok = assay_json_add(o, "strategy", cJSON_CreateString(assay_config_strategy(config)->name)) &&
               assay_json_add(o, "parameters", parameters_json(config)) &&

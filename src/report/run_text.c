@@ -32,8 +32,7 @@ static const headline RIGHT[] = {
 enum { N_HEADLINES = sizeof LEFT / sizeof LEFT[0] };
 
 static void put_headline(const assay_run_summary *s, const headline *h, const assay_report_style *style,
-                         FILE *out)
-{
+                         FILE *out) {
     char text[NUMBER_SIZE + 8];
     double value = assay_run_summary_metric(s, h->metric);
     assay_format_number(value, h->decimals, style, text, NUMBER_SIZE);
@@ -43,8 +42,7 @@ static void put_headline(const assay_run_summary *s, const headline *h, const as
     assay_put_padded(text, 14, true, out);
 }
 
-static bool has_metric(const assay_run_summary *s, const char *name)
-{
+static bool has_metric(const assay_run_summary *s, const char *name) {
     for (size_t i = 0; i < s->n_metrics; i++) {
         if (strcmp(s->metrics[i].name, name) == 0)
             return true;
@@ -52,8 +50,7 @@ static bool has_metric(const assay_run_summary *s, const char *name)
     return false;
 }
 
-static void put_metrics(const assay_run_summary *s, const assay_report_style *style, FILE *out)
-{
+static void put_metrics(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
     bool is_wide = assay_style_width(style) >= 74;
     for (size_t i = 0; i < N_HEADLINES; i++) {
         fputs("  ", out);
@@ -74,13 +71,11 @@ static void put_metrics(const assay_run_summary *s, const assay_report_style *st
 }
 
 /* The parameters' JSON object in words: lookback 20, threshold 0.1. */
-static void put_parameters(const char *json, FILE *out)
-{
+static void put_parameters(const char *json, FILE *out) {
     cJSON *object = cJSON_Parse(json);
     const char *before = " (";
     const cJSON *item;
-    cJSON_ArrayForEach(item, object)
-    {
+    cJSON_ArrayForEach(item, object) {
         char *value = cJSON_PrintUnformatted(item);
         fprintf(out, "%s%s %s", before, item->string, value == NULL ? "?" : value);
         cJSON_free(value);
@@ -91,8 +86,7 @@ static void put_parameters(const char *json, FILE *out)
     cJSON_Delete(object);
 }
 
-static void put_heading(const assay_run_summary *s, const assay_report_style *style, FILE *out)
-{
+static void put_heading(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
     const char *dot = style->utf8 ? "·" : "|";
     char bars[32], symbols[32];
     assay_format_count(s->n_bars, bars, sizeof bars);
@@ -104,8 +98,7 @@ static void put_heading(const assay_run_summary *s, const assay_report_style *st
     fprintf(out, "run %s\n\n", s->run_id);
 }
 
-static size_t rows_of(const assay_run_summary *s, const char *table)
-{
+static size_t rows_of(const assay_run_summary *s, const char *table) {
     for (size_t i = 0; i < ASSAY_N_RESULT_TABLES && s->tables[i].table != NULL; i++) {
         if (strcmp(s->tables[i].table, table) == 0)
             return s->tables[i].n_rows;
@@ -113,15 +106,13 @@ static size_t rows_of(const assay_run_summary *s, const char *table)
     return 0;
 }
 
-static void put_count(const char *before, size_t count, const char *one, const char *many, FILE *out)
-{
+static void put_count(const char *before, size_t count, const char *one, const char *many, FILE *out) {
     char text[32];
     assay_format_count(count, text, sizeof text);
     fprintf(out, "%s%s %s", before, text, count == 1 ? one : many);
 }
 
-static void put_counts(const assay_run_summary *s, FILE *out)
-{
+static void put_counts(const assay_run_summary *s, FILE *out) {
     size_t n_trades = rows_of(s, "backtest_trades");
     size_t n_open = s->n_open_trades < n_trades ? s->n_open_trades : n_trades;
     put_count("  ", rows_of(s, "backtest_signals"), "signal", "signals", out);
@@ -133,8 +124,7 @@ static void put_counts(const assay_run_summary *s, FILE *out)
     putc('\n', out);
 }
 
-void assay_report_run_text(const assay_run_summary *s, const assay_report_style *style, FILE *out)
-{
+void assay_report_run_text(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
     put_heading(s, style, out);
     put_metrics(s, style, out);
     if (s->n_equity > 1) {

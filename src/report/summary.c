@@ -6,8 +6,7 @@
 #include "base/dates.h"
 #include "report/text_layout.h"
 
-void assay_run_summary_reset(assay_run_summary *summary)
-{
+void assay_run_summary_reset(assay_run_summary *summary) {
     free(summary->run_id);
     free(summary->strategy);
     free(summary->parameters_json);
@@ -16,8 +15,7 @@ void assay_run_summary_reset(assay_run_summary *summary)
     *summary = (assay_run_summary){0};
 }
 
-double assay_run_summary_metric(const assay_run_summary *summary, const char *name)
-{
+double assay_run_summary_metric(const assay_run_summary *summary, const char *name) {
     for (size_t i = 0; i < summary->n_metrics; i++) {
         if (strcmp(summary->metrics[i].name, name) == 0)
             return summary->metrics[i].value;
@@ -25,8 +23,7 @@ double assay_run_summary_metric(const assay_run_summary *summary, const char *na
     return (double)NAN;
 }
 
-static bool copy_metrics(const assay_result *result, assay_run_summary *out)
-{
+static bool copy_metrics(const assay_result *result, assay_run_summary *out) {
     out->n_metrics = assay_metric_count();
     out->metrics = calloc(out->n_metrics + 1, sizeof *out->metrics);
     if (out->metrics == NULL)
@@ -40,8 +37,7 @@ static bool copy_metrics(const assay_result *result, assay_run_summary *out)
 }
 
 /* The equity of every bar, behind the capital that it began with. */
-static bool copy_equity(const assay_result *result, assay_run_summary *out)
-{
+static bool copy_equity(const assay_result *result, assay_run_summary *out) {
     size_t n = 0;
     const assay_snapshot *snapshots = assay_result_snapshots(result, &n);
     out->n_bars = n;
@@ -61,8 +57,7 @@ static bool copy_equity(const assay_result *result, assay_run_summary *out)
     return true;
 }
 
-static void count_rows(const assay_result *result, assay_run_summary *out)
-{
+static void count_rows(const assay_result *result, assay_run_summary *out) {
     size_t n_signals = 0, n_fills = 0, n_trades = 0;
     assay_result_signals(result, &n_signals);
     assay_result_fills(result, &n_fills);
@@ -79,8 +74,7 @@ static void count_rows(const assay_result *result, assay_run_summary *out)
 }
 
 assay_status assay_run_summary_init(const assay_result *result, const char *run_id,
-                                    assay_run_summary *out_summary, assay_error *err)
-{
+                                    assay_run_summary *out_summary, assay_error *err) {
     const assay_config *config = assay_result_config(result);
     assay_run_summary s = {.has_warnings = true,
                            .warnings = assay_result_warnings(result),

@@ -6,8 +6,7 @@
 #include "base/text.h"
 #include "report/text_layout.h"
 
-static bool is_numeric_type(const char *type)
-{
+static bool is_numeric_type(const char *type) {
     static const char *const TYPES[] = {"TINYINT",   "SMALLINT", "INTEGER", "BIGINT",   "HUGEINT", "UTINYINT",
                                         "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT",   "DOUBLE"};
     for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
@@ -17,15 +16,13 @@ static bool is_numeric_type(const char *type)
     return strncmp(type, "DECIMAL", 7) == 0;
 }
 
-static const char *cell_at(const assay_table *table, size_t row, size_t column)
-{
+static const char *cell_at(const assay_table *table, size_t row, size_t column) {
     return table->cells[row * table->n_columns + column];
 }
 
 /* --- CSV (RFC 4180, with a plain newline) --- */
 
-static void put_csv_cell(const char *text, FILE *out)
-{
+static void put_csv_cell(const char *text, FILE *out) {
     if (text == NULL)
         return;
     if (text[0] != '\0' && strpbrk(text, ",\"\r\n") == NULL) {
@@ -41,8 +38,7 @@ static void put_csv_cell(const char *text, FILE *out)
     putc('"', out);
 }
 
-static void write_csv(const assay_table *table, FILE *out)
-{
+static void write_csv(const assay_table *table, FILE *out) {
     for (size_t c = 0; c < table->n_columns; c++) {
         fputs(c == 0 ? "" : ",", out);
         put_csv_cell(table->names[c], out);
@@ -60,8 +56,7 @@ static void write_csv(const assay_table *table, FILE *out)
 /* --- JSON --- */
 
 /* A whole number's digits are kept, also beyond 2^53; other numbers must be finite. */
-static cJSON *cell_json(const char *type, const char *text)
-{
+static cJSON *cell_json(const char *type, const char *text) {
     if (text == NULL)
         return cJSON_CreateNull();
     if (strcmp(type, "BOOLEAN") == 0)
@@ -72,8 +67,7 @@ static cJSON *cell_json(const char *type, const char *text)
     return assay_double_parse(text, &value) ? cJSON_CreateRaw(text) : cJSON_CreateNull();
 }
 
-static cJSON *row_json(const assay_table *table, size_t row)
-{
+static cJSON *row_json(const assay_table *table, size_t row) {
     cJSON *object = cJSON_CreateObject();
     for (size_t c = 0; c < table->n_columns && object != NULL; c++) {
         if (!assay_json_add(object, table->names[c], cell_json(table->types[c], cell_at(table, row, c)))) {
@@ -84,8 +78,7 @@ static cJSON *row_json(const assay_table *table, size_t row)
     return object;
 }
 
-static assay_status write_json(const assay_table *table, FILE *out, assay_error *err)
-{
+static assay_status write_json(const assay_table *table, FILE *out, assay_error *err) {
     fputs("[", out);
     for (size_t r = 0; r < table->n_rows; r++) {
         char *text = NULL;
@@ -103,8 +96,7 @@ static assay_status write_json(const assay_table *table, FILE *out, assay_error 
 
 /* A cell as it is shown. `buffer` holds it where it is not the cell itself. */
 static const char *shown_cell(const assay_table *table, size_t row, size_t column, int decimals,
-                              const assay_report_style *style, char *buffer, size_t size)
-{
+                              const assay_report_style *style, char *buffer, size_t size) {
     const char *text = cell_at(table, row, column);
     double value;
     if (text == NULL)
@@ -119,8 +111,7 @@ static const char *shown_cell(const assay_table *table, size_t row, size_t colum
 }
 
 static size_t column_width(const assay_table *table, size_t column, int decimals,
-                           const assay_report_style *style)
-{
+                           const assay_report_style *style) {
     char buffer[NUMBER_SIZE];
     size_t width = assay_text_columns(table->names[column]);
     for (size_t r = 0; r < table->n_rows; r++) {
@@ -130,8 +121,7 @@ static size_t column_width(const assay_table *table, size_t column, int decimals
     return width;
 }
 
-static void put_cell(const assay_table *table, size_t column, const char *text, size_t width, FILE *out)
-{
+static void put_cell(const assay_table *table, size_t column, const char *text, size_t width, FILE *out) {
     bool right = is_numeric_type(table->types[column]);
     bool is_last = column + 1 == table->n_columns;
     assay_put_padded(text, is_last && !right ? 0 : width, right, out);
@@ -139,8 +129,7 @@ static void put_cell(const assay_table *table, size_t column, const char *text, 
 }
 
 static assay_status write_text(const assay_table *table, int decimals, const assay_report_style *style,
-                               FILE *out, assay_error *err)
-{
+                               FILE *out, assay_error *err) {
     size_t *width = calloc(table->n_columns + 1, sizeof *width);
     if (width == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a table");
@@ -160,8 +149,7 @@ static assay_status write_text(const assay_table *table, int decimals, const ass
 }
 
 assay_status assay_report_table(const assay_table *table, assay_report_format format, int decimals,
-                                const assay_report_style *style, FILE *out, assay_error *err)
-{
+                                const assay_report_style *style, FILE *out, assay_error *err) {
     switch (format) {
     case ASSAY_FORMAT_JSON:
         return write_json(table, out, err);

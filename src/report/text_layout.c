@@ -6,20 +6,17 @@
 
 #include "base/text.h"
 
-const char *assay_dash(const assay_report_style *style)
-{
+const char *assay_dash(const assay_report_style *style) {
     return style->utf8 ? "–" : "-";
 }
 
-unsigned assay_style_width(const assay_report_style *style)
-{
+unsigned assay_style_width(const assay_report_style *style) {
     unsigned width = style->width == 0 ? 80 : style->width;
     return width < 40 ? 40 : width > 200 ? 200 : width;
 }
 
 /* Puts commas into the whole part of plain digits; what does not fit stays without them. */
-static void put_commas(char *text, size_t size)
-{
+static void put_commas(char *text, size_t size) {
     size_t start = text[0] == '-' ? 1 : 0;
     size_t whole = strspn(text + start, "0123456789");
     size_t length = strlen(text);
@@ -35,15 +32,13 @@ static void put_commas(char *text, size_t size)
 }
 
 /* -0.00 reads as a slip: it becomes 0.00. */
-static void drop_sign_of_zero(char *text)
-{
+static void drop_sign_of_zero(char *text) {
     if (text[0] == '-' && strspn(text + 1, "0.") == strlen(text + 1))
         memmove(text, text + 1, strlen(text));
 }
 
 void assay_format_number(double value, int decimals, const assay_report_style *style, char *out_text,
-                         size_t size)
-{
+                         size_t size) {
     if (isnan(value)) {
         snprintf(out_text, size, "%s", assay_dash(style));
         return;
@@ -55,28 +50,24 @@ void assay_format_number(double value, int decimals, const assay_report_style *s
     }
 }
 
-void assay_format_count(size_t count, char *out_text, size_t size)
-{
+void assay_format_count(size_t count, char *out_text, size_t size) {
     snprintf(out_text, size, "%zu", count);
     put_commas(out_text, size);
 }
 
-size_t assay_text_columns(const char *text)
-{
+size_t assay_text_columns(const char *text) {
     size_t n = 0;
     for (; *text != '\0'; text++)
         n += ((unsigned char)*text & 0xc0u) != 0x80u;
     return n;
 }
 
-static void put_spaces(size_t n, FILE *out)
-{
+static void put_spaces(size_t n, FILE *out) {
     for (size_t i = 0; i < n; i++)
         putc(' ', out);
 }
 
-void assay_put_padded(const char *text, size_t columns, bool right, FILE *out)
-{
+void assay_put_padded(const char *text, size_t columns, bool right, FILE *out) {
     size_t used = assay_text_columns(text);
     size_t spaces = used < columns ? columns - used : 0;
     if (right)
@@ -87,8 +78,7 @@ void assay_put_padded(const char *text, size_t columns, bool right, FILE *out)
 }
 
 void assay_put_wrapped(const char *text, unsigned at, unsigned indent, const assay_report_style *style,
-                       FILE *out)
-{
+                       FILE *out) {
     size_t width = assay_style_width(style);
     size_t column = at;
     bool is_line_empty = true;
@@ -117,8 +107,7 @@ void assay_put_wrapped(const char *text, unsigned at, unsigned indent, const ass
 
 /* --- JSON --- */
 
-cJSON *assay_json_number(double value)
-{
+cJSON *assay_json_number(double value) {
     if (!isfinite(value))
         return cJSON_CreateNull();
     char text[40];
@@ -126,16 +115,14 @@ cJSON *assay_json_number(double value)
     return cJSON_CreateRaw(text);
 }
 
-bool assay_json_add(cJSON *object, const char *name, cJSON *item)
-{
+bool assay_json_add(cJSON *object, const char *name, cJSON *item) {
     if (item != NULL && object != NULL && cJSON_AddItemToObject(object, name, item))
         return true;
     cJSON_Delete(item);
     return false;
 }
 
-assay_status assay_json_write(cJSON *json, FILE *out, assay_error *err)
-{
+assay_status assay_json_write(cJSON *json, FILE *out, assay_error *err) {
     char *text = json == NULL ? NULL : cJSON_Print(json);
     cJSON_Delete(json);
     if (text == NULL)
@@ -146,8 +133,7 @@ assay_status assay_json_write(cJSON *json, FILE *out, assay_error *err)
     return ASSAY_OK;
 }
 
-assay_status assay_json_text(cJSON *json, char **out_text, assay_error *err)
-{
+assay_status assay_json_text(cJSON *json, char **out_text, assay_error *err) {
     *out_text = json == NULL ? NULL : cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     return *out_text == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for JSON") : ASSAY_OK;

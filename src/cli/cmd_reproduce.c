@@ -1,0 +1,240 @@
+/* assay reproduce: a stored run, run again and compared.
+ *
+ * The stored run's files are copied into a temporary database, the new run is written beside them, and the two are compared
+ * there: nothing is written into the user's database.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/runner.h"
+#include "cli/stored_runs.h"
+
+enum { OPT_DB, OPT_THREADS, OPT_QUIET, N_OPTIONS };
+enum { MAX_DEPTH = 8, PATH_SIZE = 4096 };
+
+static const cli_option OPTIONS[N_OPTIONS] = {
+    [OPT_DB] = {"db", "DIR", "the database folder"},
+    [OPT_THREADS] = {"threads", "N", "threads for reading and writing; 0 (default): every core"},
+    [OPT_QUIET] = {"quiet", NULL, "no messages but errors"},
+};
+
+static const char *const TABLES[ASSAY_N_RESULT_TABLES] = {"backtest_runs",    "backtest_trades",
+                                                          "backtest_metrics", "backtest_signals",
+                                                          "backtest_fills",   "backtest_results"};
+
+/* --- files --- */
+
+/* FOLDER/NAME; false where that is too long. */
+static bool join(char *out_path, const char *folder, const char *name) {
+    int n = snprintf(out_path, PATH_SIZE, "%s/%s", folder, name);
+    return n > 0 && n < PATH_SIZE;
+}
+
+static bool copy_file(const char *from, const char *to) {
+    FILE *in = fopen(from, "rb");
+    FILE *out = in == NULL ? NULL : fopen(to, "wb");
+    bool is_good = out != NULL;
+    char block[65536];
+    for (size_t n; is_good && (n = fread(block, 1, sizeof block, in)) > 0;)
+        is_good = fwrite(block, 1, n, out) == n;
+    is_good = is_good && ferror(in) == 0;
+    if (in != NULL)
+        fclose(in);
+    if (out != NULL)
+        is_good = fclose(out) == 0 && is_good;
+    return is_good;
+}
+
+/* Copies the files called `name` below `folder` into `target` under numbers; counts them. False: failed, see errno. */
+static bool copy_named(const char *folder, const char *name, const char *target, int depth, size_t *count) {
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return errno == ENOENT;
+    bool is_good = true;
+    for (const struct dirent *item; is_good && (item = readdir(dir)) != NULL;) {
+        char path[PATH_SIZE], to[PATH_SIZE], number[32];
+        struct stat info;
+        if (item->d_name[0] == '.' || item->d_name[0] == '_' || !join(path, folder, item->d_name) ||
+            stat(path, &info) != 0)
+            continue;
+        if (S_ISDIR(info.st_mode)) {
+            is_good = depth >= MAX_DEPTH || copy_named(path, name, target, depth + 1, count);
+        } else if (strcmp(item->d_name, name) == 0) {
+            snprintf(number, sizeof number, "%zu.parquet", (*count)++);
+            is_good = join(to, target, number) && copy_file(path, to);
+        }
+    }
+    closedir(dir);
+    return is_good;
+}
+
+/* Removes a folder that we have made, with all that is in it. */
+static void remove_folder(const char *folder) {
+    DIR *dir = opendir(folder);
+    for (const struct dirent *item; dir != NULL && (item = readdir(dir)) != NULL;) {
+        char path[PATH_SIZE];
+        struct stat info;
+        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||
+            !join(path, folder, item->d_name))
+            continue;
+        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
+            remove_folder(path);
+        else
+            (void)unlink(path);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    (void)rmdir(folder);
+}
+
+static assay_status make_temporary(char *out_folder, assay_error *err) {
+    const char *where = getenv("TMPDIR");
+    if (!join(out_folder, where == NULL || where[0] == '\0' ? "/tmp" : where, "assay-reproduce-XXXXXX") ||
+        mkdtemp(out_folder) == NULL) {
+        out_folder[0] = '\0';
+        return assay_error_set(err, ASSAY_E_IO, "cannot make a temporary folder: %s", strerror(errno));
+    }
+    return ASSAY_OK;
+}
+
+static assay_status copy_run(const char *db, const char *run_id, const char *folder, assay_error *err) {
+    char name[160];
+    snprintf(name, sizeof name, "%.140s.parquet", run_id);
+    for (size_t i = 0; i < ASSAY_N_RESULT_TABLES; i++) {
+        char from[PATH_SIZE], to[PATH_SIZE];
+        size_t count = 0;
+        bool is_good = join(from, db, TABLES[i]) && join(to, folder, TABLES[i]) && mkdir(to, 0700) == 0 &&
+                       copy_named(from, name, to, 0, &count);
+        if (!is_good)
+            return assay_error_set(err, ASSAY_E_IO, "cannot copy the table %s of run %s: %s", TABLES[i],
+                                   run_id, strerror(errno));
+        if (count == 0)
+            return assay_error_set(
+                err, ASSAY_E_NOT_FOUND,
+                "the table %s has no file %s: the run was not stored by Assay, or not as a whole", TABLES[i],
+                name);
+    }
+    return ASSAY_OK;
+}
+
+/* --- run again and compare --- */
+
+typedef struct comparison {
+    char fingerprint_then[33], fingerprint_now[33];
+    size_t n_differences;
+    char first[1024];
+} comparison;
+
+static assay_status compare(const char *folder, const cli_run *run, const char *run_id, comparison *out,
+                            assay_error *err) {
+    const char *again = strcmp(run_id, "again") == 0 ? "once-more" : "again";
+    assay_store *store = NULL;
+    assay_status status = assay_store_open(folder, false, 1, &store, err);
+    if (status == ASSAY_OK)
+        status = cli_run_store(store, run, again, err);
+    cli_progress("comparing ...");
+    if (status == ASSAY_OK)
+        status = assay_store_compare_runs(store, run_id, again, &out->n_differences, out->first,
+                                          sizeof out->first, err);
+    assay_store_close(store);
+    return status;
+}
+
+static assay_status run_again(assay_store *store, const char *run_id, cli_run *out_run, comparison *out,
+                              assay_error *err) {
+    char *config = NULL;
+    cli_request request = {0};
+    assay_status status = cli_stored_config(store, run_id, &config, out->fingerprint_then, err);
+    if (status == ASSAY_OK)
+        status = cli_request_from_text(config, run_id, &request, err);
+    if (status == ASSAY_OK)
+        status = cli_run_execute(store, &request, out_run, err);
+    if (status == ASSAY_OK)
+        assay_panel_fingerprint(out_run->panel, out->fingerprint_now);
+    free(config);
+    cli_request_reset(&request);
+    return status;
+}
+
+static assay_status reproduce(const char *db, const char *run_id, unsigned n_threads, comparison *out,
+                              assay_error *err) {
+    assay_store *store = NULL;
+    cli_run run = {0};
+    char folder[PATH_SIZE] = "";
+    assay_status status = assay_store_open(db, false, n_threads, &store, err);
+    if (status == ASSAY_OK)
+        status = run_again(store, run_id, &run, out, err);
+    assay_store_close(store);
+    if (status == ASSAY_OK)
+        status = make_temporary(folder, err);
+    if (status == ASSAY_OK)
+        status = copy_run(db, run_id, folder, err);
+    if (status == ASSAY_OK)
+        status = compare(folder, &run, run_id, out, err);
+    if (folder[0] != '\0')
+        remove_folder(folder);
+    cli_run_reset(&run);
+    cli_progress(NULL);
+    return status;
+}
+
+static int say_outcome(const char *run_id, const comparison *c) {
+    bool same_data = strcmp(c->fingerprint_then, c->fingerprint_now) == 0;
+    if (same_data)
+        printf("%s: the data are the same (fingerprint %s)\n", run_id, c->fingerprint_now);
+    else
+        printf("%s: the data have changed (fingerprint then %s, now %s)\n", run_id, c->fingerprint_then,
+               c->fingerprint_now);
+    if (c->n_differences == 0) {
+        printf("%s: reproduced, every table is the same\n", run_id);
+        return CLI_DONE;
+    }
+    printf("%s: %zu rows differ; the first: %s\n", run_id, c->n_differences, c->first);
+    cli_message("%s was not reproduced%s", run_id,
+                same_data ? "" : ": its prices, splits or dividends are not what they were");
+    return CLI_FAILED;
+}
+
+static int run_reproduce(const cli_command *command, int argc, char **argv) {
+    cli_args args;
+    int option;
+    const char *db = NULL;
+    uint64_t n_threads = 0;
+    cli_args_init(&args, command, argc, argv);
+    while ((option = cli_args_next(&args)) >= 0) {
+        if (option == OPT_DB)
+            db = args.value;
+        else if (option == OPT_QUIET)
+            cli_set_quiet(true);
+        else if (!cli_read_whole(&args, 0, 1024, &n_threads))
+            return CLI_USAGE;
+    }
+    if (option == CLI_ARGS_STOP)
+        return args.exit_code;
+    if (!cli_check_operands(&args, 1, 1, "the RUN"))
+        return CLI_USAGE;
+    assay_error err = {0};
+    comparison result = {0};
+    if (reproduce(cli_database(db), args.operands[0], (unsigned)n_threads, &result, &err) == ASSAY_OK)
+        return say_outcome(args.operands[0], &result);
+    (void)cli_fail(&err);
+    return CLI_FAILED;
+}
+
+const cli_command cli_cmd_reproduce = {
+    .name = "reproduce",
+    .operands = "RUN",
+    .summary = "run a stored run again and compare every table",
+    .description =
+        "Runs a stored run again from the configuration that it was stored with, and compares the new "
+        "tables\n"
+        "with the stored ones, cell by cell. The database is only read. Exit status 1 where anything\n"
+        "differs; says whether the data have changed since.",
+    .options = OPTIONS,
+    .n_options = N_OPTIONS,
+    .run = run_reproduce,
+};

@@ -1,0 +1,139 @@
+#include "cli/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/dates.h"
+#include "base/hash.h"
+
+bool cli_is_run_id(const char *text) {
+    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    return n >= 1 && n <= 128 && text[n] == '\0' && text[0] != '.' && text[0] != '_';
+}
+
+static int64_t clock_us(clockid_t id) {
+    struct timespec now = {0};
+    (void)clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The index of a choice setting's value: the order of its choices is that of the enum. */
+static int choice_of(const assay_config *config, const char *key) {
+    char value[64] = "";
+    if (assay_config_get(config, key, value, sizeof value, NULL) != ASSAY_OK)
+        return 0;
+    for (size_t i = 0; i < assay_setting_count(); i++) {
+        const assay_setting *setting = assay_setting_at(i);
+        if (strcmp(setting->name, key) != 0 || setting->choices == NULL)
+            continue;
+        const char *choice = setting->choices;
+        for (int index = 0;; index++) {
+            size_t n = strcspn(choice, "|");
+            if (strlen(value) == n && strncmp(choice, value, n) == 0)
+                return index;
+            if (choice[n] == '\0')
+                break;
+            choice += n + 1;
+        }
+    }
+    return 0;
+}
+
+/* Rows after this are not needed: the end of the day that the period ends on. */
+static int64_t last_needed_us(const assay_config *config) {
+    char value[64] = "";
+    int64_t end = 0;
+    if (assay_config_get(config, "end_date", value, sizeof value, NULL) != ASSAY_OK ||
+        !assay_time_parse(value, &end))
+        return INT64_MAX;
+    return end % ASSAY_US_PER_DAY == 0 ? end + (ASSAY_US_PER_DAY - 1) : end;
+}
+
+static void report_load(const assay_load_report *report) {
+    if (cli_is_quiet())
+        return;
+    if (report->panel.n_replaced > 0)
+        cli_message("%zu rows of prices were replaced by newer rows of the same symbol and time",
+                    report->panel.n_replaced);
+    if (report->panel.n_dropped > 0)
+        cli_message("%zu bad rows of prices were left out (on_bad_data: drop)", report->panel.n_dropped);
+    if (report->panel.n_without_close > 0)
+        cli_message("%zu rows of prices have no close and count as no bar", report->panel.n_without_close);
+}
+
+static assay_status load(assay_store *store, const cli_request *request, cli_run *run, char *out_frequency,
+                         size_t frequency_size, assay_error *err) {
+    const assay_load_spec spec = {
+        .symbols = request->symbols.n == 0 ? NULL : (const char *const *)request->symbols.name,
+        .n_symbols = request->symbols.n,
+        .end_us = last_needed_us(request->config),
+        .frequency = request->frequency,
+        .panel = {.on_bad_data = (assay_bad_data)choice_of(request->config, "on_bad_data"),
+                  .signal_prices = (assay_signal_prices)choice_of(request->config, "signal_prices")}};
+    assay_load_report report = {0};
+    cli_progress("loading prices ...");
+    assay_status status = assay_store_load_panel(store, &spec, &run->panel, &report, err);
+    if (status != ASSAY_OK)
+        return status;
+    report_load(&report);
+    snprintf(out_frequency, frequency_size, "%s", report.frequency == NULL ? "" : report.frequency);
+    return ASSAY_OK;
+}
+
+/* STRATEGY- and 12 hex digits of what the run was made from. */
+static void name_run(cli_run *run, const char *strategy) {
+    char fingerprint[33], hex[33];
+    assay_panel_fingerprint(run->panel, fingerprint);
+    assay_hash hash;
+    assay_hash_init(&hash);
+    assay_hash_add(&hash, fingerprint, 32);
+    assay_hash_add(&hash, run->config_json, strlen(run->config_json));
+    assay_hash_hex(&hash, hex);
+    snprintf(run->run_id, sizeof run->run_id, "%.100s-%.12s", strategy, hex);
+}
+
+assay_status cli_run_execute(assay_store *store, const cli_request *request, cli_run *out_run,
+                             assay_error *err) {
+    *out_run = (cli_run){.timestamp_us = clock_us(CLOCK_REALTIME)};
+    int64_t begin = clock_us(CLOCK_MONOTONIC);
+    char frequency[64];
+    assay_status status = load(store, request, out_run, frequency, sizeof frequency, err);
+    if (status == ASSAY_OK)
+        status = assay_report_config_json(request->config, (const char *const *)request->symbols.name,
+                                          request->symbols.n, frequency[0] == '\0' ? NULL : frequency,
+                                          &out_run->config_json, err);
+    if (status == ASSAY_OK)
+        status = assay_report_parameters_json(request->config, &out_run->parameters_json, err);
+    if (status == ASSAY_OK) {
+        cli_progress("running ...");
+        status = assay_run(out_run->panel, request->config, ASSAY_KEEP_ALL, &out_run->result, err);
+    }
+    if (status != ASSAY_OK) {
+        cli_run_reset(out_run);
+        return status;
+    }
+    name_run(out_run, assay_config_strategy(request->config)->name);
+    out_run->duration_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
+    return ASSAY_OK;
+}
+
+void cli_run_reset(cli_run *run) {
+    assay_result_destroy(run->result);
+    assay_panel_destroy(run->panel);
+    free(run->config_json);
+    free(run->parameters_json);
+    *run = (cli_run){0};
+}
+
+assay_status cli_run_store(assay_store *store, const cli_run *run, const char *run_id, assay_error *err) {
+    const assay_run_info info = {.run_id = run_id,
+                                 .timestamp_us = run->timestamp_us,
+                                 .parameters_json = run->parameters_json,
+                                 .config_json = run->config_json,
+                                 .duration_ms = run->duration_ms,
+                                 .sweep_id = NULL,
+                                 .fold = -1};
+    cli_progress("writing tables ...");
+    return assay_store_write_run(store, &info, run->result, err);
+}

@@ -1,0 +1,30 @@
+/* One run from a request: load, run, name. Used by run and reproduce. */
+#ifndef ASSAY_CLI_RUNNER_H
+#define ASSAY_CLI_RUNNER_H
+
+#include "cli/request.h"
+
+enum { CLI_RUN_ID_SIZE = 129 };
+
+typedef struct cli_run {
+    assay_panel *panel;
+    assay_result *result;
+    char *config_json, *parameters_json;
+    char run_id[CLI_RUN_ID_SIZE]; /* STRATEGY-HASH of data and configuration: the same run replaces itself */
+    int64_t timestamp_us;
+    int64_t duration_ms;
+} cli_run;
+
+/* Loads the request's data from the store and runs it. On failure there is nothing to reset. */
+ASSAY_NODISCARD assay_status cli_run_execute(assay_store *store, const cli_request *request, cli_run *out_run,
+                                             assay_error *err);
+void cli_run_reset(cli_run *run);
+
+/* Writes the run's tables under `run_id`. */
+ASSAY_NODISCARD assay_status cli_run_store(assay_store *store, const cli_run *run, const char *run_id,
+                                           assay_error *err);
+
+/* Whether a text can name a run: letters, digits, dot, underscore, minus; the first no dot, no underscore. */
+bool cli_is_run_id(const char *text);
+
+#endif
