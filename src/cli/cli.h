@@ -53,7 +53,8 @@ typedef struct cli_args {
     const cli_command *command;
     int argc;
     char **argv;
-    const char *value; /* the argument of the option that was read last */
+    const char *option; /* the option that was read last, and its argument */
+    const char *value;
     int n_operands;
     char **operands;
     int exit_code; /* of CLI_ARGS_STOP */

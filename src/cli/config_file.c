@@ -41,6 +41,7 @@ typedef struct reader {
     bool is_top_list; /* IN_LIST: of a key at the top */
     const char *section;
     char *key;
+    yaml_mark_t key_mark;
     size_t n_documents;
     size_t n_keys;
     bool seen_section[N_SECTIONS];
@@ -54,11 +55,20 @@ static assay_status refuse_at(const cli_config_file *file, size_t line, size_t c
     return assay_error_set(err, ASSAY_E_CONFIG, "%s:%zu:%zu: %s", file->name, line, column, message);
 }
 
-assay_status cli_config_refuse(const cli_config_file *file, const cli_config_entry *entry, assay_error *err,
-                               const char *format, ...) {
+assay_status cli_config_refuse_value(const cli_config_file *file, const cli_config_entry *entry,
+                                     assay_error *err, const char *format, ...) {
     va_list args;
     va_start(args, format);
     assay_status status = refuse_at(file, entry->line, entry->column, err, format, args);
+    va_end(args);
+    return status;
+}
+
+assay_status cli_config_refuse_key(const cli_config_file *file, const cli_config_entry *entry,
+                                   assay_error *err, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    assay_status status = refuse_at(file, entry->key_line, entry->key_column, err, format, args);
     va_end(args);
     return status;
 }
@@ -121,10 +131,11 @@ static assay_status take_key(reader *r, const char *key, yaml_mark_t mark) {
         const cli_config_entry *entry = &r->file->entry[i];
         if (entry->section == r->section && strcmp(entry->key, key) == 0)
             return refuse(r, mark, "'%.*s' stands here for the second time; the first is in line %zu",
-                          shown(key), key, entry->line);
+                          shown(key), key, entry->key_line);
     }
     free(r->key);
     r->key = strdup(key);
+    r->key_mark = mark;
     return r->key == NULL ? out_of_memory(r) : ASSAY_OK;
 }
 
@@ -140,7 +151,8 @@ static assay_status add_entry(reader *r, const char *value, yaml_mark_t mark) {
         file->entry = grown;
         file->capacity = capacity;
     }
-    cli_config_entry entry = {r->section, strdup(r->key), strdup(value), mark.line + 1, mark.column + 1};
+    cli_config_entry entry = {r->section,      strdup(r->key),       strdup(value),         mark.line + 1,
+                              mark.column + 1, r->key_mark.line + 1, r->key_mark.column + 1};
     if (entry.key == NULL || entry.value == NULL) {
         free(entry.key);
         free(entry.value);
@@ -166,7 +178,7 @@ static assay_status take_scalar(reader *r, const yaml_event_t *event) {
     if (event->data.scalar.tag != NULL && strcmp((const char *)event->data.scalar.tag, "!") != 0)
         return refuse(r, mark, "tags are not used in a configuration");
     if (strlen(text) != event->data.scalar.length)
-        return refuse(r, mark, "a zero byte in a text");
+        return refuse(r, mark, "a zero byte in a text; take it out");
     assay_status status = ASSAY_OK;
     switch (r->at) {
     case AT_TOP_KEY:

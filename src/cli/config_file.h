@@ -14,6 +14,7 @@ typedef struct cli_config_entry {
     char *key;
     char *value;
     size_t line, column; /* of the value, from 1 */
+    size_t key_line, key_column;
 } cli_config_entry;
 
 typedef struct cli_config_file {
@@ -32,8 +33,10 @@ ASSAY_NODISCARD assay_status cli_config_file_parse(const char *text, size_t size
                                                    cli_config_file *out_file, assay_error *err);
 void cli_config_file_reset(cli_config_file *file);
 
-/* Sets `err` to FILE:LINE:COLUMN and the message. */
-assay_status cli_config_refuse(const cli_config_file *file, const cli_config_entry *entry, assay_error *err,
-                               const char *format, ...) ASSAY_PRINTF(4, 5);
+/* Sets `err` to FILE:LINE:COLUMN, of an entry's value or of its key, and the message. */
+assay_status cli_config_refuse_value(const cli_config_file *file, const cli_config_entry *entry,
+                                     assay_error *err, const char *format, ...) ASSAY_PRINTF(4, 5);
+assay_status cli_config_refuse_key(const cli_config_file *file, const cli_config_entry *entry,
+                                   assay_error *err, const char *format, ...) ASSAY_PRINTF(4, 5);
 
 #endif

@@ -56,8 +56,10 @@ int cli_args_next(cli_args *args) {
     fill_table(args->command, table);
     int code = getopt_long(args->argc, args->argv, ":h", table, NULL);
     args->value = optarg;
-    if (code > HELP_CODE)
+    if (code > HELP_CODE) {
+        args->option = args->command->options[code - HELP_CODE - 1].name;
         return code - HELP_CODE - 1;
+    }
     switch (code) {
     case -1:
         args->n_operands = args->argc - optind;
@@ -90,10 +92,10 @@ bool cli_read_choice(const cli_args *args, const char *const *names, size_t n, s
         nearest = assay_nearer_name(args->value, nearest, names[i]);
     }
     if (nearest == NULL)
-        (void)cli_usage_error(args->command, "'%s' is none of %s", args->value, list);
+        (void)cli_usage_error(args->command, "--%s '%s' is none of %s", args->option, args->value, list);
     else
-        (void)cli_usage_error(args->command, "'%s' is none of %s: did you mean '%s'?", args->value, list,
-                              nearest);
+        (void)cli_usage_error(args->command, "--%s '%s' is none of %s: did you mean '%s'?", args->option,
+                              args->value, list, nearest);
     return false;
 }
 

@@ -42,8 +42,8 @@ static const assay_strategy *strategy_of_file(const cli_config_file *file, assay
         if (entry->section[0] != '\0' || strcmp(entry->key, "strategy") != 0)
             continue;
         if (found != NULL) {
-            cli_config_refuse(file, entry, err,
-                              "several strategies in one run are not available yet; name one");
+            cli_config_refuse_value(file, entry, err,
+                                    "several strategies in one run are not available yet; name one");
             return NULL;
         }
         found = entry;
@@ -53,16 +53,16 @@ static const assay_strategy *strategy_of_file(const cli_config_file *file, assay
     assay_error reason = {0};
     const assay_strategy *strategy = assay_strategy_find(found->value, &reason);
     if (strategy == NULL)
-        cli_config_refuse(file, found, err, "%s", reason.message);
+        cli_config_refuse_value(file, found, err, "%s", reason.message);
     return strategy;
 }
 
 static assay_status refuse_key(const cli_config_file *file, const cli_config_entry *entry,
                                const char *nearest, assay_error *err) {
     if (nearest != NULL)
-        return cli_config_refuse(file, entry, err, "unknown key '%.60s' in %s: did you mean '%s'?",
-                                 entry->key, entry->section, nearest);
-    return cli_config_refuse(file, entry, err, "unknown key '%.60s' in %s", entry->key, entry->section);
+        return cli_config_refuse_key(file, entry, err, "unknown key '%.60s' in %s: did you mean '%s'?",
+                                     entry->key, entry->section, nearest);
+    return cli_config_refuse_key(file, entry, err, "unknown key '%.60s' in %s", entry->key, entry->section);
 }
 
 /* Whether a section may have a key; the message says where it belongs. */
@@ -74,25 +74,25 @@ static assay_status check_key(const cli_config_file *file, const cli_config_entr
         if (is_param(strategy, key))
             return ASSAY_OK;
         if (setting != NULL)
-            return cli_config_refuse(file, entry, err, "'%s' is no parameter of %s; it belongs in %s", key,
-                                     strategy->name, group_name(setting->group));
+            return cli_config_refuse_key(file, entry, err, "'%s' is no parameter of %s; it belongs in %s",
+                                         key, strategy->name, group_name(setting->group));
         for (uint32_t i = 0; i < strategy->n_params; i++)
             nearest = assay_nearer_name(key, nearest, strategy->params[i].name);
         if (nearest == NULL)
-            return cli_config_refuse(file, entry, err,
-                                     "%s has no parameter '%.60s'; `assay strategies %s` lists them",
-                                     strategy->name, key, strategy->name);
-        return cli_config_refuse(file, entry, err, "%s has no parameter '%.60s': did you mean '%s'?",
-                                 strategy->name, key, nearest);
+            return cli_config_refuse_key(file, entry, err,
+                                         "%s has no parameter '%.60s'; `assay strategies %s` lists them",
+                                         strategy->name, key, strategy->name);
+        return cli_config_refuse_key(file, entry, err, "%s has no parameter '%.60s': did you mean '%s'?",
+                                     strategy->name, key, nearest);
     }
     if (setting != NULL && strcmp(group_name(setting->group), entry->section) == 0)
         return ASSAY_OK;
     if (setting != NULL)
-        return cli_config_refuse(file, entry, err, "'%s' does not belong in %s but in %s", key,
-                                 entry->section, group_name(setting->group));
+        return cli_config_refuse_key(file, entry, err, "'%s' does not belong in %s but in %s", key,
+                                     entry->section, group_name(setting->group));
     if (is_param(strategy, key))
-        return cli_config_refuse(file, entry, err, "'%s' is a parameter of %s; it belongs in parameters", key,
-                                 strategy->name);
+        return cli_config_refuse_key(file, entry, err, "'%s' is a parameter of %s; it belongs in parameters",
+                                     key, strategy->name);
     for (size_t i = 0; i < assay_setting_count(); i++) {
         if (strcmp(group_name(assay_setting_at(i)->group), entry->section) == 0)
             nearest = assay_nearer_name(key, nearest, assay_setting_at(i)->name);
@@ -142,7 +142,7 @@ static assay_status set_from_file(const cli_config_file *file, size_t first, siz
     status = assay_config_set(config, key, text, &reason);
     free(text);
     if (status == ASSAY_E_CONFIG)
-        return cli_config_refuse(file, entry, err, "%s", reason.message);
+        return cli_config_refuse_value(file, entry, err, "%s", reason.message);
     return status == ASSAY_OK ? ASSAY_OK : assay_error_set(err, status, "%s", reason.message);
 }
 
@@ -220,7 +220,7 @@ static assay_status apply_set(assay_config *config, const char *text, assay_erro
              text);
     assay_error reason = {0};
     assay_status status = assay_config_set(config, key, equals + 1, &reason);
-    return status == ASSAY_OK ? status : assay_error_set(err, status, "--set %s: %s", text, reason.message);
+    return status == ASSAY_OK ? status : assay_error_set(err, status, "--set: %s", reason.message);
 }
 
 static assay_status apply_date(assay_config *config, const char *option, const char *key, const char *text,
@@ -229,8 +229,7 @@ static assay_status apply_date(assay_config *config, const char *option, const c
         return ASSAY_OK;
     assay_error reason = {0};
     assay_status status = assay_config_set(config, key, text, &reason);
-    return status == ASSAY_OK ? status
-                              : assay_error_set(err, status, "%s %s: %s", option, text, reason.message);
+    return status == ASSAY_OK ? status : assay_error_set(err, status, "%s: %s", option, reason.message);
 }
 
 static assay_status apply_options(const cli_run_options *options, cli_request *request, assay_error *err) {

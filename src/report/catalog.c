@@ -103,6 +103,18 @@ static cJSON *strategies_json(void) {
     return array;
 }
 
+/* The default as the JSON value of its type; null where a setting is unset by default. */
+static cJSON *default_json(const assay_setting *s) {
+    double number;
+    if (s->default_text == NULL || s->default_text[0] == '\0')
+        return cJSON_CreateNull();
+    if (s->type == ASSAY_SETTING_BOOL)
+        return cJSON_CreateBool(strcmp(s->default_text, "true") == 0);
+    if (assay_double_parse(s->default_text, &number))
+        return assay_json_number(number);
+    return cJSON_CreateString(s->default_text);
+}
+
 static cJSON *setting_json(const assay_setting *s) {
     bool is_number = s->type == ASSAY_SETTING_DOUBLE || s->type == ASSAY_SETTING_INTEGER;
     cJSON *o = cJSON_CreateObject();
@@ -110,7 +122,7 @@ static cJSON *setting_json(const assay_setting *s) {
         assay_json_add(o, "name", cJSON_CreateString(s->name)) &&
         assay_json_add(o, "group", cJSON_CreateString(setting_group(s))) &&
         assay_json_add(o, "type", cJSON_CreateString(setting_type(s))) &&
-        assay_json_add(o, "default", cJSON_CreateString(s->default_text)) &&
+        assay_json_add(o, "default", default_json(s)) &&
         (!is_number || (assay_json_add(o, "min", assay_json_number(s->min)) &&
                         assay_json_add(o, "max", assay_json_number(s->max)))) &&
         (s->type != ASSAY_SETTING_CHOICE || assay_json_add(o, "choices", cJSON_CreateString(s->choices))) &&
