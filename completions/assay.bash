@@ -1,0 +1,74 @@
+# bash completion for assay
+
+_assay() {
+    local cur prev words cword command i db
+    if declare -F _init_completion >/dev/null; then
+        _init_completion || return
+    else
+        COMPREPLY=()
+        words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+        cur=${words[cword]} prev=${words[cword - 1]}
+    fi
+
+    if [ "$cword" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "sample import strategies run runs show audit reproduce sql help --help --version" -- "$cur")
+        return
+    fi
+    command=${words[1]}
+    db=${ASSAY_DB:-db}
+    for ((i = 2; i < cword; i++)); do
+        if [ "${words[i]}" = --db ]; then db=${words[i + 1]}; fi
+    done
+
+    case $prev in
+    --db) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
+    --config | --holdings) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --format)
+        if [ "$command" = strategies ]; then
+            mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur")
+        else
+            mapfile -t COMPREPLY < <(compgen -W "text json csv" -- "$cur")
+        fi
+        return
+        ;;
+    --partition) mapfile -t COMPREPLY < <(compgen -W "keep year month day none" -- "$cur") && return ;;
+    --on-bad-data) mapfile -t COMPREPLY < <(compgen -W "error drop keep" -- "$cur") && return ;;
+    --set) mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[2]}")" -- "$cur") && compopt -o nospace && return ;;
+    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency) return ;;
+    esac
+
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_assay_options "$command")" -- "$cur")
+        return
+    fi
+    case $command in
+    run | strategies) mapfile -t COMPREPLY < <(compgen -W "$(_assay_strategies)" -- "$cur") ;;
+    show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
+    import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import strategies run runs show audit reproduce sql" -- "$cur") ;;
+    esac
+}
+
+_assay_options() {
+    case $1 in
+    sample) echo "--db --symbols --days --years --seed --start --clean --quiet --help" ;;
+    import) echo "--db --frequency --currency --partition --on-bad-data --dry-run --quiet --help" ;;
+    strategies) echo "--settings --format --help" ;;
+    run) echo "--db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
+    runs | show | sql) echo "--db --format --help" ;;
+    audit) echo "--db --all --help" ;;
+    reproduce) echo "--db --threads --quiet --help" ;;
+    help) echo "--help" ;;
+    esac
+}
+
+_assay_strategies() { assay strategies 2>/dev/null | sed -n 's/^\([a-z_]\{1,\}\) .*/\1/p'; }
+
+# The parameters of a strategy and the settings of the engine.
+_assay_keys() {
+    { assay strategies "$1" && assay strategies --settings; } 2>/dev/null | sed -n 's/^  \([a-z_]\{1,\}\) .*(.*)$/\1/p'
+}
+
+_assay_runs() { assay sql 'SELECT run_id FROM backtest_runs' --db "$1" --format csv 2>/dev/null | tail -n +2; }
+
+complete -F _assay assay
