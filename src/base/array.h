@@ -19,7 +19,17 @@ ASSAY_NODISCARD assay_status assay_array_reserve(void **block, size_t *capacity,
 
 enum { ASSAY_CACHE_LINE = 64 };
 
-/* count x size bytes on a cache-line boundary, uninitialised; NULL when out of memory or on overflow; free() frees it. */
+/* The same for large arrays that grow: blocks come from assay_aligned_alloc. */
+ASSAY_NODISCARD assay_status assay_array_reserve_aligned(void **block, size_t *capacity, size_t needed,
+                                                         size_t element_size, assay_error *err);
+
+#define ASSAY_RESERVE_ALIGNED(pointer, capacity, needed, err)                                                \
+    assay_array_reserve_aligned((void **)&(pointer), &(capacity), (needed), sizeof *(pointer), (err))
+
+/* Large blocks lie on huge pages where the system has them: a matrix is touched in milliseconds, and so are its page
+ * faults.
+ *
+ * count x size bytes on a cache-line boundary, uninitialised; NULL when out of memory or on overflow; free() frees it. */
 void *assay_aligned_alloc(size_t count, size_t size);
 
 #endif

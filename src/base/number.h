@@ -6,4 +6,13 @@
 
 #define ASSAY_NAN ((double)NAN)
 
+/* The smaller and the larger of two numbers that are not NaN; fmin and fmax would be calls. */
+static inline double assay_min(double a, double b) {
+    return a < b ? a : b;
+}
+
+static inline double assay_max(double a, double b) {
+    return a > b ? a : b;
+}
+
 #endif

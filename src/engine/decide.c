@@ -1,6 +1,9 @@
 /* Signals become orders (docs/semantics.md, section 4). Every signal is recorded with what was decided about it. */
 #include <math.h>
+#include <string.h>
 
+#include "base/number.h"
+#include "base/simd.h"
 #include "engine/stepper.h"
 #include "engine/view.h"
 
@@ -155,7 +158,13 @@ static assay_side side_of(assay_stepper *st, const decision_bar *bar, const assa
 static void add_order(assay_stepper *st, const decision_bar *bar, const assay_signal *signal, uint32_t record,
                       const wish *wanted) {
     assay_book *b = st->book;
+    const assay_panel *p = st->market->panel;
     assay_order *order = assay_book_orders(b) + b->n_orders++;
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS;
+         c += c == ASSAY_COLUMN_OPEN ? 3 : 1) { /* open, close, volume of the next bar */
+        if (p->column[c] != NULL && bar->t + 1 < p->n_bars)
+            __builtin_prefetch(p->column[c] + (bar->t + 1) * p->stride + signal->symbol);
+    }
     *order = (assay_order){.id = b->next_order_id++,
                            .quantity = wanted->quantity,
                            .remaining = wanted->quantity,
@@ -171,7 +180,7 @@ static void add_order(assay_stepper *st, const decision_bar *bar, const assay_si
         wanted->side == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL;
 }
 
-/* Decides about one signal, records it, makes its order. */
+/* Decides about the recorder's next signal, keeps it, makes its order. */
 static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, assay_signal *signal,
                                   assay_error *err) {
     const assay_settings *s = assay_stepper_settings(st);
@@ -202,7 +211,7 @@ static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, as
     }
     signal->status = (uint8_t)decided;
     signal->outcome = decided == ASSAY_SIGNAL_ORDERED ? ASSAY_OUTCOME_OPEN_AT_END : ASSAY_OUTCOME_NONE;
-    uint32_t record = assay_recorder_add_signal(&st->recorder, signal);
+    uint32_t record = assay_recorder_keep_signal(&st->recorder);
     if (decided == ASSAY_SIGNAL_ORDERED)
         add_order(st, bar, signal, record, &wanted);
     return ASSAY_OK;
@@ -210,12 +219,23 @@ static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, as
 
 /* --- the declarative form: a feature against a threshold --- */
 
-/* The symbols whose value lies beyond the threshold, in symbol order; returns how many. */
-static size_t scan(const double *value, size_t n, double threshold, uint32_t *out_symbol) {
+/* One byte a symbol: 1 where the value lies beyond the threshold. NaN does not. */
+ASSAY_SIMD static void compare_row(const double *restrict value, size_t n, double threshold,
+                                   uint8_t *restrict out) {
+    for (size_t s = 0; s < n; s++)
+        out[s] = fabs(value[s]) > threshold;
+}
+
+/* The symbols whose value lies beyond the threshold, in symbol order; returns how many. `beyond` is scratch of n bytes,
+ * rounded up to 8. */
+static size_t scan(const double *value, size_t n, double threshold, uint8_t *beyond, uint32_t *out_symbol) {
     size_t found = 0;
-    for (size_t s = 0; s < n; s++) {
-        out_symbol[found] = (uint32_t)s;
-        found += (value[s] > threshold) | (value[s] < -threshold);
+    compare_row(value, n, threshold, beyond);
+    for (size_t first = 0; first < n; first += 8) {
+        uint64_t eight;
+        memcpy(&eight, beyond + first, sizeof eight);
+        for (; eight != 0; eight &= eight - 1)
+            out_symbol[found++] = (uint32_t)(first + (size_t)__builtin_ctzll(eight) / 8);
     }
     return found;
 }
@@ -226,21 +246,24 @@ static assay_status decide_threshold_form(assay_stepper *st, const decision_bar 
     const assay_panel *p = st->market->panel;
     const double *value = st->feature[form->feature] + bar->t * p->stride;
     double threshold = st->config->params[form->threshold_param];
-    size_t n = scan(value, p->n_symbols, threshold, st->candidate);
+    size_t n = scan(value, p->n_symbols, threshold, st->beyond, st->candidate);
     assay_status status = assay_recorder_reserve_signals(&st->recorder, n, err);
     for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
         uint32_t s = st->candidate[i];
         uint32_t kind = value[s] > 0 ? form->kind_above : form->kind_below;
         double score = fabs(value[s]);
-        assay_signal signal = {.bar = (uint32_t)bar->t,
-                               .symbol = s,
-                               .value = value[s],
-                               .score = score,
-                               .strength = fmin(score / (2 * threshold), 1),
-                               .target_position = strategy->kinds[kind].target_position,
-                               .kind = (uint16_t)kind,
-                               .action = (uint8_t)strategy->kinds[kind].action};
-        status = decide_signal(st, bar, &signal, err);
+        assay_signal *signal = assay_recorder_next_signal(&st->recorder);
+        signal->bar = (uint32_t)bar->t;
+        signal->symbol = s;
+        signal->value = value[s];
+        signal->score = score;
+        signal->strength = assay_min(score / (2 * threshold), 1);
+        signal->target_position = strategy->kinds[kind].target_position;
+        signal->strategy = 0;
+        signal->kind = (uint16_t)kind;
+        signal->action = (uint8_t)strategy->kinds[kind].action;
+        signal->reserved = 0;
+        status = decide_signal(st, bar, signal, err);
     }
     return status;
 }
@@ -252,10 +275,14 @@ typedef struct decision_context {
     const decision_bar *bar;
 } decision_context;
 
-static assay_status decide_emitted(void *context, assay_signal *signal, assay_error *err) {
+static assay_status decide_emitted(void *context, const assay_signal *signal, assay_error *err) {
     decision_context *c = context;
     assay_status status = assay_recorder_reserve_signals(&c->st->recorder, 1, err);
-    return status == ASSAY_OK ? decide_signal(c->st, c->bar, signal, err) : status;
+    if (status != ASSAY_OK)
+        return status;
+    assay_signal *next = assay_recorder_next_signal(&c->st->recorder);
+    *next = *signal;
+    return decide_signal(c->st, c->bar, next, err);
 }
 
 static assay_status ask_strategy(assay_stepper *st, const decision_bar *bar, assay_error *err) {

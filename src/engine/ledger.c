@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/dates.h"
+#include "base/number.h"
 #include "engine/stepper.h"
 
 static double direction_of(bool is_short) {
@@ -85,8 +86,8 @@ static void take_from_lot(assay_lot *lot, double taken, bool whole, assay_closin
     closing->commission += commission;
     closing->slippage += slippage;
     closing->dividends += dividends;
-    closing->low = fmin(closing->low, lot->low);
-    closing->high = fmax(closing->high, lot->high);
+    closing->low = assay_min(closing->low, lot->low);
+    closing->high = assay_max(closing->high, lot->high);
     if (lot->entry_bar < closing->entry_bar) {
         closing->entry_bar = lot->entry_bar;
         closing->entry_signal = lot->signal;
@@ -179,8 +180,8 @@ static void close_part(assay_stepper *st, assay_position *position, assay_closin
     closing->commission += part.commission + exit->commission;
     closing->slippage += part.slippage + exit->slippage;
     closing->dividends += part.dividends;
-    closing->low = fmin(closing->low, part.low);
-    closing->high = fmax(closing->high, part.high);
+    closing->low = assay_min(closing->low, part.low);
+    closing->high = assay_max(closing->high, part.high);
     closing->exit_bar = exit->bar;
     closing->exit_kind = (uint8_t)exit->kind;
     if (position->first_lot == ASSAY_NO_INDEX)
@@ -282,10 +283,10 @@ static assay_trade make_trade(const assay_stepper *st, uint32_t symbol, const as
                                  assay_panel_own_count(p, symbol, c->entry_bar));
     trade.pnl = direction * (c->exit_value - c->entry_value) - c->commission + c->dividends;
     trade.pnl_pct = trade.pnl / trade.entry_value;
-    double low = percent_from(fmin(c->low, trade.exit_price), trade.entry_price);
-    double high = percent_from(fmax(c->high, trade.exit_price), trade.entry_price);
-    trade.mae_pct = fmin(0, c->is_short != 0 ? -high : low);
-    trade.mfe_pct = fmax(0, c->is_short != 0 ? -low : high);
+    double low = percent_from(assay_min(c->low, trade.exit_price), trade.entry_price);
+    double high = percent_from(assay_max(c->high, trade.exit_price), trade.entry_price);
+    trade.mae_pct = assay_min(0, c->is_short != 0 ? -high : low);
+    trade.mfe_pct = assay_max(0, c->is_short != 0 ? -low : high);
     return trade;
 }
 
@@ -360,8 +361,8 @@ assay_status assay_ledger_add_open_trades(assay_stepper *st, assay_error *err) {
             c.commission += lots[at].commission;
             c.slippage += lots[at].slippage;
             c.dividends += lots[at].dividends;
-            c.low = fmin(c.low, lots[at].low);
-            c.high = fmax(c.high, lots[at].high);
+            c.low = assay_min(c.low, lots[at].low);
+            c.high = assay_max(c.high, lots[at].high);
         }
         assay_trade trade = make_trade(st, position->symbol, &c);
         trade.is_open = 1;
@@ -374,6 +375,16 @@ assay_status assay_ledger_add_open_trades(assay_stepper *st, assay_error *err) {
 
 /* --- marks and money over time --- */
 
+/* A held symbol's next cells: rows are far apart, and nothing else reads them. */
+static void prefetch_next(const assay_panel *p, size_t t, size_t symbol) {
+    if (t + 1 == p->n_bars)
+        return;
+    for (int c = ASSAY_COLUMN_HIGH; c <= ASSAY_COLUMN_CLOSE; c++) {
+        if (p->column[c] != NULL)
+            __builtin_prefetch(p->column[c] + (t + 1) * p->stride + symbol);
+    }
+}
+
 void assay_ledger_track_extremes(assay_stepper *st, size_t t) {
     const assay_panel *p = st->market->panel;
     assay_book *b = st->book;
@@ -382,6 +393,7 @@ void assay_ledger_track_extremes(assay_stepper *st, size_t t) {
     for (uint32_t i = 0; i < b->n_positions; i++) {
         size_t s = position[i].symbol;
         double close = assay_cell(p, ASSAY_COLUMN_CLOSE, t, s);
+        prefetch_next(p, t, s);
         if (isnan(close))
             continue;
         double low = p->column[ASSAY_COLUMN_LOW] == NULL ? close : assay_cell(p, ASSAY_COLUMN_LOW, t, s);
@@ -389,8 +401,8 @@ void assay_ledger_track_extremes(assay_stepper *st, size_t t) {
         low = isnan(low) ? close : low;
         high = isnan(high) ? close : high;
         for (uint32_t at = position[i].first_lot; at != ASSAY_NO_INDEX; at = lots[at].next) {
-            lots[at].low = fmin(lots[at].low, low);
-            lots[at].high = fmax(lots[at].high, high);
+            lots[at].low = assay_min(lots[at].low, low);
+            lots[at].high = assay_max(lots[at].high, high);
         }
     }
 }

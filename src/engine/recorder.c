@@ -19,7 +19,7 @@ assay_status assay_recorder_reserve_signals(assay_recorder *r, size_t n_more, as
         return assay_error_set(err, ASSAY_E_DATA,
                                "more than %u signals in one run: take fewer symbols or a shorter period",
                                ASSAY_NO_SIGNAL);
-    return ASSAY_RESERVE(r->signal, r->signal_capacity, r->n_signals + n_more, err);
+    return ASSAY_RESERVE_ALIGNED(r->signal, r->signal_capacity, r->n_signals + n_more, err);
 }
 
 assay_status assay_recorder_add_fill(assay_recorder *r, const assay_fill *fill, assay_error *err) {

@@ -6,6 +6,7 @@
 
 typedef struct assay_recorder {
     assay_keep keep;
+    assay_signal scratch; /* takes signals that are not kept */
     assay_signal *signal;
     assay_fill *fill;
     assay_trade *trade;
@@ -20,12 +21,14 @@ void assay_recorder_reset(assay_recorder *recorder); /* frees what it owns */
 ASSAY_NODISCARD assay_status assay_recorder_reserve_signals(assay_recorder *recorder, size_t n_more,
                                                             assay_error *err);
 
-/* The index of the record, or ASSAY_NO_SIGNAL where signals are not kept. Room must have been reserved. */
-static inline uint32_t assay_recorder_add_signal(assay_recorder *recorder, const assay_signal *signal) {
-    if (recorder->keep != ASSAY_KEEP_ALL)
-        return ASSAY_NO_SIGNAL;
-    recorder->signal[recorder->n_signals] = *signal;
-    return (uint32_t)recorder->n_signals++;
+/* Where to write the next signal; it counts once assay_recorder_keep_signal is called. Room must have been reserved. */
+static inline assay_signal *assay_recorder_next_signal(assay_recorder *recorder) {
+    return recorder->keep == ASSAY_KEEP_ALL ? recorder->signal + recorder->n_signals : &recorder->scratch;
+}
+
+/* The index of the signal just written, or ASSAY_NO_SIGNAL where signals are not kept. */
+static inline uint32_t assay_recorder_keep_signal(assay_recorder *recorder) {
+    return recorder->keep == ASSAY_KEEP_ALL ? (uint32_t)recorder->n_signals++ : ASSAY_NO_SIGNAL;
 }
 
 static inline void assay_recorder_set_outcome(assay_recorder *recorder, uint32_t signal,

@@ -141,7 +141,8 @@ static assay_status stepper_init(assay_stepper *st, const assay_market *market, 
     st->closings = malloc(n * sizeof *st->closings);
     st->openings = malloc(n * sizeof *st->openings);
     st->rank = malloc(n * sizeof *st->rank);
-    st->candidate = malloc((n + 1) * sizeof *st->candidate);
+    st->candidate = malloc(n * sizeof *st->candidate);
+    st->beyond = calloc(market->panel->stride, 1);
     if (st->book == NULL || st->closings == NULL || st->openings == NULL || st->rank == NULL ||
         st->candidate == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a portfolio of %zu symbols", n);
@@ -165,6 +166,7 @@ static void stepper_reset(assay_stepper *st) {
     free(st->openings);
     free(st->rank);
     free(st->candidate);
+    free(st->beyond);
     assay_recorder_reset(&st->recorder);
 }
 

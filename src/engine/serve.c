@@ -12,7 +12,8 @@
 #include "engine/stepper.h"
 
 double assay_commission(const assay_settings *s, double quantity, double price) {
-    return fmax(quantity * price * s->commission_pct + quantity * s->commission_per_share, s->commission_min);
+    return assay_max(quantity * price * s->commission_pct + quantity * s->commission_per_share,
+                     s->commission_min);
 }
 
 double assay_market_price(const assay_stepper *st, size_t t, uint32_t symbol, assay_side side,
@@ -30,7 +31,7 @@ double assay_market_price(const assay_stepper *st, size_t t, uint32_t symbol, as
         if (!isnan(std) && volume > 0)
             slip += s->impact_coefficient * std * sqrt(quantity / volume);
     }
-    return side == ASSAY_SIDE_BUY ? reference * (1 + slip) : reference * fmax(1 - slip, 0);
+    return side == ASSAY_SIDE_BUY ? reference * (1 + slip) : reference * assay_max(1 - slip, 0);
 }
 
 /* The price before slippage that an order meets at this point, or NaN where it does not meet it. */
@@ -79,16 +80,20 @@ static double payable(const assay_settings *s, double cash, double price) {
     double quantity = cash / per_share;
     double proportional = quantity * price * s->commission_pct + quantity * s->commission_per_share;
     if (proportional < s->commission_min)
-        quantity = fmin(quantity, (cash - s->commission_min) / price);
-    return fmax(round_to_lots(s, quantity), 0);
+        quantity = assay_min(quantity, (cash - s->commission_min) / price);
+    return assay_max(round_to_lots(s, quantity), 0);
 }
 
 /* What cash makes of a buy: the whole quantity, a scaled one, or 0 (refused). */
 static double affordable(const assay_settings *s, double cash, double quantity, double price) {
+    double hopeless = s->min_scale_frac * quantity * price; /* what is payable at most is cash / price */
+    if (cash * (1 + ASSAY_RESIDUE) < hopeless)
+        return 0;
     double cost = quantity * price + assay_commission(s, quantity, price);
     if (cost <= cash * (1 + ASSAY_RESIDUE))
         return quantity;
-    double scaled = s->insufficient_cash == ASSAY_CASH_SKIP ? 0 : fmin(payable(s, cash, price), quantity);
+    double scaled =
+        s->insufficient_cash == ASSAY_CASH_SKIP ? 0 : assay_min(payable(s, cash, price), quantity);
     return scaled < s->min_scale_frac * quantity || scaled <= ASSAY_RESIDUE * quantity ? 0 : scaled;
 }
 

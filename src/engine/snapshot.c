@@ -23,7 +23,7 @@ assay_status assay_ledger_check(assay_stepper *st, size_t t, assay_error *err) {
     assay_book *b = st->book;
     double explained = b->initial_capital + assay_sum_value(&b->realised) + assay_sum_value(&b->financing) +
                        assay_sum_value(&b->rounding) + unrealised(b);
-    double scale = fmax(fabs(b->equity), b->initial_capital);
+    double scale = assay_max(fabs(b->equity), b->initial_capital);
     if (fabs(b->equity - explained) <= 1e-9 * scale && isfinite(b->equity))
         return ASSAY_OK;
     char date[32];
@@ -51,7 +51,7 @@ assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err) 
         double value = position[i].quantity * position[i].mark;
         row.gross_value += value;
         row.net_exposure += position[i].is_short != 0 ? -value : value;
-        largest = fmax(largest, value);
+        largest = assay_max(largest, value);
         squares += value * value;
         row.stale_positions +=
             isnan(assay_cell(st->market->panel, ASSAY_COLUMN_CLOSE, t, position[i].symbol)) ? 1 : 0;
@@ -63,7 +63,7 @@ assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err) 
     if (fabs(row.daily_return) < 1e-12)
         row.daily_return = 0;
     row.cumulative_return = b->equity / b->initial_capital - 1;
-    b->peak_equity = fmax(b->peak_equity, b->equity);
+    b->peak_equity = assay_max(b->peak_equity, b->equity);
     row.drawdown = b->equity / b->peak_equity - 1;
     row.turnover = b->bar_turnover == 0 ? 0 : b->equity > 0 ? b->bar_turnover / b->equity : ASSAY_NAN;
     b->previous_cash = b->cash;

@@ -44,6 +44,7 @@ typedef struct assay_stepper {
     assay_served *closings, *openings;
     assay_ranked *rank;
     uint32_t *candidate;
+    uint8_t *beyond; /* stride bytes */
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
 } assay_stepper;

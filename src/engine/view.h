@@ -14,7 +14,7 @@ struct assay_signal_sink {
     size_t t;
     size_t next_symbol; /* signals come in ascending symbol order */
     assay_status failed;
-    assay_status (*accept)(void *context, assay_signal *signal, assay_error *err);
+    assay_status (*accept)(void *context, const assay_signal *signal, assay_error *err);
     void *context;
 };
 

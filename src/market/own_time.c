@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/dates.h"
 #include "base/number.h"
+#include "base/simd.h"
 #include "market/builder.h"
 
 static const double *close_row(const assay_panel *panel, size_t bar) {
@@ -266,30 +267,50 @@ assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *ev
     return status;
 }
 
-/* Own time to calendar, in place: from the last bar back, so that every value is read before its cell is overwritten. */
-assay_status assay_own_to_calendar(const assay_panel *panel, double *out, assay_error *err) {
+/* What one row of the spread needs of every symbol. */
+typedef struct spread_row {
+    int64_t *gaps; /* so far, times the stride */
+    const int64_t *first, *last;
+    double *row;
+} spread_row;
+
+/* Row t of the calendar from own time: `values` points at row t, of which earlier rows are read. */
+ASSAY_SIMD static void spread(size_t n, int64_t t, int64_t stride, const double *restrict close,
+                              const double *restrict values, const spread_row *restrict work) {
+    int64_t *restrict gaps = work->gaps;
+    const int64_t *restrict first = work->first, *restrict last = work->last;
+    double *restrict row = work->row;
+    for (size_t s = 0; s < n; s++) {
+        bool missing = isnan(close[s]);
+        double value = values[(int64_t)s - gaps[s]];
+        row[s] = missing ? ASSAY_NAN : value;
+        gaps[s] -= missing && t > first[s] && t < last[s] ? stride : 0;
+    }
+}
+
+/* In place from the last bar back, so that every value is read before its cell is overwritten. */
+assay_status assay_own_to_calendar(const assay_panel *panel, double *values, assay_error *err) {
     if (panel->n_irregular == 0)
         return ASSAY_OK;
-    size_t *gaps = malloc(panel->n_irregular * sizeof *gaps); /* gaps up to the bar at hand */
-    if (gaps == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", panel->n_irregular);
-    for (size_t i = 0; i < panel->n_irregular; i++)
-        gaps[i] = panel->gap_begin[panel->irregular[i] + 1] - panel->gap_begin[panel->irregular[i]];
-    for (size_t t = panel->n_bars; t-- > 0;) {
-        const double *close = panel->column[ASSAY_COLUMN_CLOSE] + t * panel->stride;
-        double *row = out + t * panel->stride;
-        for (size_t i = 0; i < panel->n_irregular; i++) {
-            size_t s = panel->irregular[i];
-            if (gaps[i] == 0)
-                continue;
-            if (!isnan(close[s])) {
-                row[s] = *(row - gaps[i] * panel->stride + s);
-            } else {
-                row[s] = ASSAY_NAN;
-                gaps[i] -= t < panel->last_bar[s];
-            }
-        }
+    size_t n = panel->n_symbols, stride = panel->stride;
+    int64_t *block = malloc(3 * n * sizeof *block);
+    double *row = malloc(n * sizeof *row);
+    if (block == NULL || row == NULL) {
+        free(block);
+        free(row);
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
     }
-    free(gaps);
+    for (size_t s = 0; s < n; s++) {
+        block[s] = (int64_t)((panel->gap_begin[s + 1] - panel->gap_begin[s]) * stride);
+        block[n + s] = panel->first_bar[s];
+        block[2 * n + s] = panel->last_bar[s];
+    }
+    spread_row work = {block, block + n, block + 2 * n, row};
+    for (size_t t = panel->n_bars; t-- > 0;) {
+        spread(n, (int64_t)t, (int64_t)stride, close_row(panel, t), values + t * stride, &work);
+        memcpy(values + t * stride, row, n * sizeof *row);
+    }
+    free(block);
+    free(row);
     return ASSAY_OK;
 }
