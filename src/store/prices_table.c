@@ -59,16 +59,17 @@ static bool column_sql(size_t index, assay_prices_column *column, duckdb_type ty
     bool label =
         index == ASSAY_PRICES_SYMBOL || index == ASSAY_PRICES_FREQUENCY || index == ASSAY_PRICES_CURRENCY;
     column->is_text = type == DUCKDB_TYPE_VARCHAR;
+    column->is_plain =
+        type == (label ? DUCKDB_TYPE_VARCHAR : (time ? DUCKDB_TYPE_TIMESTAMP : DUCKDB_TYPE_DOUBLE));
     if (label) {
         (void)snprintf(read, size, column->is_text ? "\"%s\"" : "CAST(\"%s\" AS VARCHAR)", name);
         return column->is_text || is_number(type) || type == DUCKDB_TYPE_ENUM || type == DUCKDB_TYPE_SQLNULL;
     }
     if (!column->is_text) {
-        bool plain = type == (time ? DUCKDB_TYPE_TIMESTAMP : DUCKDB_TYPE_DOUBLE);
         if (type == DUCKDB_TYPE_TIMESTAMP_TZ) {
             (void)snprintf(read, size, "make_timestamp(epoch_us(\"%s\"))", name);
         } else {
-            (void)snprintf(read, size, plain ? "\"%s\"" : "CAST(\"%s\" AS %s)", name,
+            (void)snprintf(read, size, column->is_plain ? "\"%s\"" : "CAST(\"%s\" AS %s)", name,
                            time ? "TIMESTAMP" : "DOUBLE");
         }
         return time ? is_time(type) || type == DUCKDB_TYPE_SQLNULL
@@ -221,37 +222,6 @@ void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *sp
 }
 
 /* --- frequency and currency --- */
-
-const char *assay_frequency_name(const char *text, size_t size, char out_text[32]) {
-    static const struct {
-        const char *spelling, *name;
-    } known[] = {{"d", "1d"},      {"day", "1d"},    {"daily", "1d"},  {"1day", "1d"},   {"eod", "1d"},
-                 {"w", "1w"},      {"week", "1w"},   {"weekly", "1w"}, {"1wk", "1w"},    {"h", "1h"},
-                 {"hour", "1h"},   {"hourly", "1h"}, {"60m", "1h"},    {"60min", "1h"},  {"1min", "1m"},
-                 {"minute", "1m"}, {"5min", "5m"},   {"15min", "15m"}, {"30min", "30m"}, {"monthly", "1mo"}};
-    while (size > 0 && *text == ' ') {
-        text++;
-        size--;
-    }
-    while (size > 0 && text[size - 1] == ' ') {
-        size--;
-    }
-    (void)snprintf(out_text, 32, "%.*s", (int)(size < 31 ? size : 31), text);
-    if (strcmp(out_text, "M") == 0 || strcmp(out_text, "1M") == 0) {
-        (void)strcpy(out_text, "1mo"); /* the one place where case matters: 1m is a minute */
-        return out_text;
-    }
-    for (char *c = out_text; *c != '\0'; c++) {
-        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    }
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcmp(out_text, known[i].spelling) == 0) {
-            (void)strcpy(out_text, known[i].name);
-            break;
-        }
-    }
-    return out_text;
-}
 
 enum { MAX_KINDS = 16 };
 

@@ -2,6 +2,7 @@
 #ifndef ASSAY_STORE_PRICES_TABLE_H
 #define ASSAY_STORE_PRICES_TABLE_H
 
+#include "frequency.h"
 #include "query.h"
 #include "store.h"
 #include "table_files.h"
@@ -27,6 +28,7 @@ enum {
 
 typedef struct assay_prices_column {
     bool present;
+    bool is_plain;    /* the type in all files is the one we want */
     bool is_text;     /* VARCHAR: values are cast, and a cast may fail */
     char name[64];    /* as the files spell it */
     char read[160];   /* SQL that gives TIMESTAMP, VARCHAR or DOUBLE */
@@ -53,9 +55,6 @@ void assay_prices_table_reset(assay_prices_table *table);
 /* Chooses the frequency (wanted NULL: the only one), and checks that there is one currency, among these symbols. */
 ASSAY_NODISCARD assay_status assay_prices_table_choose(assay_store *store, assay_prices_table *table,
                                                        const assay_load_spec *spec, assay_error *err);
-
-/* The canonical name of a frequency: "1d" for "daily", "D" …; unknown ones as they are. Returns `out_text`. */
-const char *assay_frequency_name(const char *text, size_t size, char out_text[32]);
 
 /* SELECT of the first ASSAY_N_READ columns (absent ones left out), filtered, with version and file at the end if wanted.
  * Arguments $1 files, $2 symbols, $3 end, $4 spellings as assay_prices_args fills them. */

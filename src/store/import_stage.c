@@ -1,0 +1,237 @@
+/* The rows of a file, checked, in the temporary table assay_stage.
+ *
+ * Invariant: what reaches assay_stage is what the file says, to the last digit; a cell that is not understood, a row without date
+ * or symbol, a price that cannot be one, and a second row with one key end the import under on_bad_data: error, with the line
+ * (import_faults.c finds it by reading the file once more: only a bad file pays for that).
+ */
+#include "import_stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "import_faults.h"
+#include "prices_table.h"
+
+/* --- the file as a relation --- */
+
+static bool is_parquet(const char *file) {
+    char magic[4] = "";
+    FILE *handle = fopen(file, "rb");
+    if (handle == NULL) {
+        return false;
+    }
+    size_t n = fread(magic, 1, sizeof magic, handle);
+    (void)fclose(handle);
+    return n == sizeof magic && memcmp(magic, "PAR1", 4) == 0;
+}
+
+static assay_status find_columns(assay_store *store, const assay_import_source *source,
+                                 assay_import_columns *columns, assay_import_report *report,
+                                 assay_error *err) {
+    assay_sql sql = {0};
+    duckdb_result result;
+    char what[400];
+    (void)snprintf(what, sizeof what, "cannot read %.300s", source->file);
+    assay_sql_add(&sql, "SELECT * FROM %s LIMIT 0", source->relation);
+    assay_arg file = assay_arg_text(source->file);
+    assay_status status = assay_query_run(store->connection, sql.text, &file, 1, what, &result, err);
+    assay_sql_reset(&sql);
+    if (status != ASSAY_OK) {
+        return status == ASSAY_E_NOMEM
+                   ? status
+                   : assay_error_set(err, ASSAY_E_IO, "%s", err == NULL ? "" : err->message);
+    }
+    status = assay_import_columns_find(&result, source->file, columns, report->columns,
+                                       sizeof report->columns, err);
+    duckdb_destroy_result(&result);
+    return status;
+}
+
+/* --- typed columns --- */
+
+/* The raw cells, under r_<name>: text stays text, the rest is cast to what we want. */
+static void add_raw(const assay_import_columns *columns, assay_sql *sql) {
+    for (size_t i = 0; i < ASSAY_N_IMPORT; i++) {
+        const assay_import_column *column = &columns->column[i];
+        if (i == ASSAY_IMPORT_FREQUENCY) {
+            continue;
+        }
+        assay_sql_add(sql, ", ");
+        if (!column->present) {
+            assay_sql_add(sql, "NULL::VARCHAR AS r_%s", assay_import_column_name(i));
+            continue;
+        }
+        bool number = i >= ASSAY_IMPORT_OPEN && i <= ASSAY_IMPORT_SPLIT;
+        if (column->type == DUCKDB_TYPE_VARCHAR) {
+            assay_sql_identifier(sql, column->name);
+        } else if (i == ASSAY_IMPORT_TIMESTAMP && column->type == DUCKDB_TYPE_TIMESTAMP_TZ) {
+            assay_sql_add(sql, "make_timestamp(epoch_us(");
+            assay_sql_identifier(sql, column->name);
+            assay_sql_add(sql, "))");
+        } else {
+            bool time = i == ASSAY_IMPORT_TIMESTAMP && column->type != DUCKDB_TYPE_BIGINT &&
+                        column->type != DUCKDB_TYPE_INTEGER;
+            assay_sql_add(sql, "TRY_CAST(");
+            assay_sql_identifier(sql, column->name);
+            assay_sql_add(sql, " AS %s)", number ? "DOUBLE" : (time ? "TIMESTAMP" : "VARCHAR"));
+        }
+        assay_sql_add(sql, " AS r_%s", assay_import_column_name(i));
+    }
+}
+
+static bool is_text(const assay_import_columns *columns, size_t index) {
+    const assay_import_column *column = &columns->column[index];
+    bool date_as_number = index == ASSAY_IMPORT_TIMESTAMP &&
+                          (column->type == DUCKDB_TYPE_BIGINT || column->type == DUCKDB_TYPE_INTEGER);
+    return column->present && (column->type == DUCKDB_TYPE_VARCHAR || date_as_number);
+}
+
+/* A daily row counts for the date that it says, whatever its time and offset; others are UTC. */
+static void add_timestamp(const assay_import_columns *columns, assay_sql *sql) {
+    if (!is_text(columns, ASSAY_IMPORT_TIMESTAMP)) {
+        assay_sql_add(
+            sql,
+            "CASE WHEN frequency = '1d' THEN date_trunc('day', r_timestamp)::TIMESTAMP ELSE r_timestamp END");
+        return;
+    }
+    const char *text = columns->column[ASSAY_IMPORT_TIME].present
+                           ? "concat_ws(' ', trim(r_timestamp), nullif(trim(r_time), ''))"
+                           : "trim(r_timestamp)";
+    static const char formats[] = "['%Y%m%d', '%Y%m%d %H%M%S', '%Y%m%d %H:%M:%S', '%Y%m%d %H%M', '%Y.%m.%d', "
+                                  "'%b %d, %Y', '%d-%b-%Y', '%Y-%m-%d %H%M%S']";
+    assay_sql_add(sql,
+                  "CASE WHEN frequency = '1d' THEN date_trunc('day', coalesce(TRY_CAST(%s AS TIMESTAMP), "
+                  "try_strptime(%s, %s)))::TIMESTAMP ELSE coalesce(make_timestamp(epoch_us(TRY_CAST(%s AS "
+                  "TIMESTAMPTZ))), "
+                  "try_strptime(%s, %s)) END",
+                  text, text, formats, text, text, formats);
+}
+
+/* True where a cell has a text that says neither a value nor "missing". */
+#define NOT_MISSING "lower(trim(r_%s)) NOT IN ('', 'null', 'na', 'n/a', '#n/a', 'none', '-', '.')"
+
+static void add_fault(const assay_import_columns *columns, assay_sql *sql) {
+    assay_sql_add(sql, ", (false");
+    for (size_t i = 0; i <= ASSAY_IMPORT_SPLIT; i++) {
+        if (i == ASSAY_IMPORT_SYMBOL || !is_text(columns, i)) {
+            continue;
+        }
+        const char *name = assay_import_column_name(i);
+        assay_sql_add(sql,
+                      " OR CASE WHEN v_%s IS NULL AND r_%s IS NOT NULL THEN " NOT_MISSING " ELSE false END",
+                      name, name, name);
+    }
+    assay_sql_add(sql, ") AS unreadable");
+}
+
+/* SELECT [n,] [raw cells,] typed columns, unreadable FROM the file. */
+static assay_status build_select(assay_store *store, assay_import_source *source,
+                                 const assay_import_spec *spec, const assay_import_columns *columns,
+                                 bool with_rows, assay_error *err) {
+    assay_sql *sql = with_rows ? &source->select_with_rows : &source->select;
+    assay_sql_add(sql, "SELECT %s", with_rows ? "n, columns('r_.*'), " : "");
+    for (size_t i = 0; i <= ASSAY_IMPORT_SPLIT; i++) {
+        assay_sql_add(sql, "%sv_%s AS \"%s\"", i == 0 ? "" : ", ", assay_import_column_name(i),
+                      assay_import_column_name(i));
+    }
+    assay_sql_add(sql, ", frequency, currency");
+    add_fault(columns, sql);
+    assay_sql_add(sql, " FROM (SELECT *, ");
+    add_timestamp(columns, sql);
+    assay_sql_add(sql, " AS v_timestamp");
+    for (size_t i = ASSAY_IMPORT_OPEN; i <= ASSAY_IMPORT_SPLIT; i++) {
+        const char *name = assay_import_column_name(i);
+        assay_sql_add(sql, ", %sr_%s%s AS v_%s", is_text(columns, i) ? "TRY_CAST(" : "CAST(", name,
+                      " AS DOUBLE)", name);
+    }
+    assay_sql_add(sql, " FROM (SELECT %s", with_rows ? "row_number() OVER () AS n, " : "");
+    const assay_import_column *symbol = &columns->column[ASSAY_IMPORT_SYMBOL];
+    if (symbol->present) {
+        assay_sql_add(sql, "nullif(trim(CAST(");
+        assay_sql_identifier(sql, symbol->name);
+        assay_sql_add(sql, " AS VARCHAR)), '')");
+    } else {
+        assay_sql_literal(sql, columns->symbol);
+    }
+    assay_sql_add(sql, " AS v_symbol, ");
+    const assay_import_column *frequency = &columns->column[ASSAY_IMPORT_FREQUENCY];
+    assay_arg file = assay_arg_text(source->file);
+    assay_status status = assay_frequency_case(store->connection, source->relation, &file, 1,
+                                               frequency->present ? frequency->name : NULL,
+                                               spec->frequency == NULL ? "1d" : spec->frequency, sql, err);
+    assay_sql_add(sql, " AS frequency, ");
+    const assay_import_column *currency = &columns->column[ASSAY_IMPORT_CURRENCY];
+    if (currency->present) {
+        assay_sql_add(sql, "coalesce(nullif(trim(CAST(");
+        assay_sql_identifier(sql, currency->name);
+        assay_sql_add(sql, " AS VARCHAR)), ''), ");
+        assay_sql_literal(sql, spec->currency == NULL ? "USD" : spec->currency);
+        assay_sql_add(sql, ")");
+    } else {
+        assay_sql_literal(sql, spec->currency == NULL ? "USD" : spec->currency);
+    }
+    assay_sql_add(sql, " AS currency");
+    add_raw(columns, sql);
+    assay_sql_add(sql, " FROM %s))", source->relation);
+    if (status == ASSAY_OK && sql->failed) {
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", source->file);
+    }
+    return status;
+}
+
+/* --- staging --- */
+
+void assay_import_stage_drop(assay_store *store) {
+    static const char *const tables[] = {"assay_stage", "assay_hits", "assay_new", "assay_events_new"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char sql[80];
+        (void)snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS temp.%s", tables[i]);
+        assay_status ignored = assay_query_do(store->connection, sql, NULL, 0, "", NULL);
+        (void)ignored;
+    }
+}
+
+static assay_status load_stage(assay_store *store, const assay_import_source *source, assay_error *err) {
+    assay_sql sql = {0};
+    char what[400];
+    (void)snprintf(what, sizeof what, "cannot read %.300s", source->file);
+    assay_import_stage_drop(store);
+    assay_sql_add(&sql, "CREATE TEMP TABLE assay_stage AS %s", source->select.text);
+    assay_arg file = assay_arg_text(source->file);
+    assay_status status =
+        assay_query_do(store->connection, sql.failed ? NULL : sql.text, &file, 1, what, err);
+    assay_sql_reset(&sql);
+    return status;
+}
+
+assay_status assay_import_stage_file(assay_store *store, const char *file, const assay_import_spec *spec,
+                                     assay_import_report *report, assay_error *err) {
+    FILE *handle = fopen(file, "rb");
+    if (handle == NULL) {
+        return assay_error_set(err, ASSAY_E_IO, "cannot read %s: no such file, or no permission", file);
+    }
+    (void)fclose(handle);
+    assay_import_source source = {.file = file, .parquet = is_parquet(file)};
+    source.relation =
+        source.parquet ? "read_parquet($1, hive_partitioning=false)"
+                       : "read_csv($1, all_varchar=true, header=true, strict_mode=true, null_padding=false)";
+    assay_error fault;
+    assay_error *out = err == NULL ? &fault : err;
+    assay_import_columns columns;
+    assay_status status = find_columns(store, &source, &columns, report, out);
+    if (status == ASSAY_OK) {
+        status = build_select(store, &source, spec, &columns, false, out);
+    }
+    if (status == ASSAY_OK) {
+        status = build_select(store, &source, spec, &columns, true, out);
+    }
+    if (status == ASSAY_OK) {
+        status = load_stage(store, &source, out);
+    }
+    if (status == ASSAY_OK) {
+        status = assay_import_check(store, &source, &columns, spec, report, out);
+    }
+    assay_sql_reset(&source.select);
+    assay_sql_reset(&source.select_with_rows);
+    return status;
+}
