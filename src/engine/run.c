@@ -101,7 +101,7 @@ static assay_status step_bar(assay_stepper *st, size_t t, assay_error *err) {
         status = assay_decide(st, t, err);
     if (status == ASSAY_OK && assay_stepper_settings(st)->fill == ASSAY_THIS_CLOSE &&
         st->market->rebalance[t] != 0) {
-        status = assay_serve_orders(st, t, ASSAY_AT_CLOSE, err);
+        status = assay_serve_orders(st, t, ASSAY_AT_DECISION_CLOSE, err);
         assay_ledger_mark(st, t);
     }
     if (status == ASSAY_OK && st->book->equity <= 0 && st->book->ruined == 0)
@@ -146,6 +146,12 @@ static assay_status stepper_init(assay_stepper *st, const assay_market *market, 
     if (st->book == NULL || st->closings == NULL || st->openings == NULL || st->rank == NULL ||
         st->candidate == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a portfolio of %zu symbols", n);
+    if (config->settings.fill == ASSAY_THIS_CLOSE) {
+        st->volume_used = calloc(n, sizeof *st->volume_used);
+        st->volume_bar = calloc(n, sizeof *st->volume_bar);
+        if (st->volume_used == NULL || st->volume_bar == NULL)
+            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a portfolio of %zu symbols", n);
+    }
     const assay_strategy *strategy = config->strategy;
     if (strategy->create != NULL) {
         assay_error inner = {.status = ASSAY_OK};
@@ -167,6 +173,8 @@ static void stepper_reset(assay_stepper *st) {
     free(st->rank);
     free(st->candidate);
     free(st->beyond);
+    free(st->volume_used);
+    free(st->volume_bar);
     assay_recorder_reset(&st->recorder);
 }
 

@@ -42,12 +42,24 @@ static double reference_price(const assay_stepper *st, size_t t, assay_price_poi
     double close = assay_cell(p, ASSAY_COLUMN_CLOSE, t, order->symbol);
     double open =
         p->column[ASSAY_COLUMN_OPEN] == NULL ? ASSAY_NAN : assay_cell(p, ASSAY_COLUMN_OPEN, t, order->symbol);
-    if (isnan(close) || (order->decision_bar == t && fill != ASSAY_THIS_CLOSE))
+    if (isnan(close) || (order->decision_bar == t) != (point == ASSAY_AT_DECISION_CLOSE))
         return ASSAY_NAN;
     bool meets_open = fill == ASSAY_NEXT_OPEN && !isnan(open);
     if (point == ASSAY_AT_OPEN)
         return meets_open ? open : ASSAY_NAN;
     return meets_open ? ASSAY_NAN : close;
+}
+
+/* With fill: close, the rest of an old order and a new one can meet the same bar; they share its volume. */
+static double volume_used(const assay_stepper *st, size_t t, uint32_t symbol) {
+    return st->volume_used != NULL && st->volume_bar[symbol] == t ? st->volume_used[symbol] : 0;
+}
+
+static void use_volume(assay_stepper *st, size_t t, uint32_t symbol, double quantity) {
+    if (st->volume_used == NULL)
+        return;
+    st->volume_used[symbol] = volume_used(st, t, symbol) + quantity;
+    st->volume_bar[symbol] = (uint32_t)t;
 }
 
 static double round_to_lots(const assay_settings *s, double quantity) {
@@ -62,7 +74,9 @@ static double fillable(const assay_stepper *st, size_t t, const assay_order *ord
     double volume = p->column[ASSAY_COLUMN_VOLUME] == NULL
                         ? ASSAY_NAN
                         : assay_cell(p, ASSAY_COLUMN_VOLUME, t, order->symbol);
-    double most = s->max_participation == 0 || isnan(volume) ? quantity : s->max_participation * volume;
+    double most = s->max_participation == 0 || isnan(volume)
+                      ? quantity
+                      : s->max_participation * volume - volume_used(st, t, order->symbol);
     if (most < quantity && quantity - most >= ASSAY_RESIDUE * order->quantity)
         quantity = order->reduces != 0 ? most : round_to_lots(s, most);
     if (order->reduces == 0)
@@ -118,6 +132,7 @@ static assay_status serve_one(assay_stepper *st, size_t t, const assay_served *s
     if (status != ASSAY_OK)
         return status;
     order->remaining -= quantity;
+    use_volume(st, t, order->symbol, quantity);
     if (scaled)
         return assay_ledger_end_order(st, order, ASSAY_OUTCOME_SCALED, err);
     if (order->remaining < ASSAY_RESIDUE * order->quantity)

@@ -15,7 +15,11 @@
 /* Fractions of the residue rules and of the cash tolerance (docs/semantics.md, section 5). */
 #define ASSAY_RESIDUE 1e-9
 
-typedef enum assay_price_point { ASSAY_AT_OPEN, ASSAY_AT_CLOSE } assay_price_point;
+typedef enum assay_price_point {
+    ASSAY_AT_OPEN,
+    ASSAY_AT_CLOSE,         /* orders of earlier bars */
+    ASSAY_AT_DECISION_CLOSE /* fill: close, orders of this very bar */
+} assay_price_point;
 
 /* An order on its way through a price point. */
 typedef struct assay_served {
@@ -45,6 +49,9 @@ typedef struct assay_stepper {
     assay_ranked *rank;
     uint32_t *candidate;
     uint8_t *beyond; /* stride bytes */
+    double *
+        volume_used; /* of the bar that volume_bar names; kept only where a symbol can meet two price points in a bar */
+    uint32_t *volume_bar;
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
 } assay_stepper;
@@ -84,7 +91,7 @@ ASSAY_NODISCARD assay_status assay_ledger_add_open_trades(assay_stepper *st, ass
 
 /* --- serve.c --- */
 
-/* Steps 2 and 4: every pending order that meets this price point at bar t. */
+/* Steps 2, 4 and 9: every pending order that meets this price point at bar t. */
 ASSAY_NODISCARD assay_status assay_serve_orders(assay_stepper *st, size_t t, assay_price_point point,
                                                 assay_error *err);
 
