@@ -88,18 +88,18 @@ static double fillable(const assay_stepper *st, size_t t, const assay_order *ord
                                                                                     : quantity;
 }
 
-/* The largest quantity that the cash can pay for, commission included. */
-static double payable(const assay_settings *s, double cash, double price) {
+/* The largest quantity that the cash can pay for, commission included; openings in whole lots. */
+static double payable(const assay_settings *s, double cash, double price, bool opens) {
     double per_share = price * (1 + s->commission_pct) + s->commission_per_share;
     double quantity = cash / per_share;
     double proportional = quantity * price * s->commission_pct + quantity * s->commission_per_share;
     if (proportional < s->commission_min)
         quantity = assay_min(quantity, (cash - s->commission_min) / price);
-    return assay_max(round_to_lots(s, quantity), 0);
+    return assay_max(opens ? round_to_lots(s, quantity) : quantity, 0);
 }
 
 /* What cash makes of a buy: the whole quantity, a scaled one, or 0 (refused). */
-static double affordable(const assay_settings *s, double cash, double quantity, double price) {
+static double affordable(const assay_settings *s, double cash, double quantity, double price, bool opens) {
     double hopeless = s->min_scale_frac * quantity * price; /* what is payable at most is cash / price */
     if (cash * (1 + ASSAY_RESIDUE) < hopeless)
         return 0;
@@ -107,7 +107,7 @@ static double affordable(const assay_settings *s, double cash, double quantity, 
     if (cost <= cash * (1 + ASSAY_RESIDUE))
         return quantity;
     double scaled =
-        s->insufficient_cash == ASSAY_CASH_SKIP ? 0 : assay_min(payable(s, cash, price), quantity);
+        s->insufficient_cash == ASSAY_CASH_SKIP ? 0 : assay_min(payable(s, cash, price, opens), quantity);
     return scaled < s->min_scale_frac * quantity || scaled <= ASSAY_RESIDUE * quantity ? 0 : scaled;
 }
 
@@ -118,7 +118,7 @@ static assay_status serve_one(assay_stepper *st, size_t t, const assay_served *s
     double quantity = served->quantity;
     assay_order *order = assay_book_orders(st->book) + served->order;
     if (order->side == ASSAY_SIDE_BUY) {
-        quantity = affordable(s, st->book->cash, quantity, served->price);
+        quantity = affordable(s, st->book->cash, quantity, served->price, order->reduces == 0);
         if (quantity == 0)
             return assay_ledger_end_order(st, order, ASSAY_OUTCOME_INSUFFICIENT_CASH, err);
     }
@@ -183,7 +183,7 @@ static assay_status refuse_hopeless(assay_stepper *st, assay_served *served, siz
     assay_order *order = assay_book_orders(st->book);
     size_t n = 0;
     for (size_t i = 0; i < *n_served; i++) {
-        if (affordable(s, cash, served[i].quantity, served[i].price) > 0) {
+        if (affordable(s, cash, served[i].quantity, served[i].price, true) > 0) {
             served[n++] = served[i];
         } else {
             assay_status status =
