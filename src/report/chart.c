@@ -30,17 +30,24 @@ static unsigned dot_row(double value, double low, double high, unsigned n_rows) 
     return (unsigned)(share * (double)(n_rows - 1) + 0.5);
 }
 
+/* The value at dot column x of n_x where there are fewer values than columns: on the line between its neighbours. */
+static double between(const double *values, size_t n, unsigned x, unsigned n_x) {
+    double at = (double)x * (double)(n - 1) / (double)(n_x - 1);
+    size_t left = (size_t)at;
+    return left + 1 < n ? values[left] + (at - (double)left) * (values[left + 1] - values[left])
+                        : values[n - 1];
+}
+
 static void draw(canvas *c, const double *values, size_t n, double low, double high) {
     unsigned n_x = c->columns * c->dots_across;
     unsigned n_y = c->rows * c->dots_down;
     unsigned last = dot_row(values[0], low, high, n_y);
     for (unsigned x = 0; x < n_x; x++) {
-        size_t from = (size_t)((double)x / n_x * (double)n);
-        size_t to = (size_t)((double)(x + 1) / n_x * (double)n);
-        to = to > n ? n : to;
         unsigned top = last, bottom = last;
-        for (size_t i = from; i < to || i == from; i++) {
-            last = dot_row(values[i < n ? i : n - 1], low, high, n_y);
+        size_t from = (size_t)((double)x / n_x * (double)n);
+        size_t to = n < n_x ? from + 1 : (size_t)((double)(x + 1) / n_x * (double)n);
+        for (size_t i = from; i < to && i < n; i++) {
+            last = dot_row(n < n_x ? between(values, n, x, n_x) : values[i], low, high, n_y);
             top = last < top ? last : top;
             bottom = last > bottom ? last : bottom;
         }
