@@ -118,7 +118,7 @@ uint32_t assay_book_new_closing(assay_book *b) {
         index++;
     if (index == b->n_closings)
         b->n_closings++;
-    closing[index] = (assay_closing){.used = 1};
+    closing[index] = (assay_closing){.used = 1, .later_ratio = 1};
     return index;
 }
 

@@ -71,9 +71,11 @@ typedef struct assay_order {
     uint16_t reserved;
 } assay_order;
 
-/* What a closing order has consumed so far: the trade that it will be. Quantities and prices in share units of today. */
+/* What a closing order has consumed so far: the trade that it will be. Quantities and prices in share units of its last
+ * fill; splits since then wait in later_ratio for the next one. */
 typedef struct assay_closing {
     double quantity;
+    double later_ratio;
     double entry_value, exit_value;
     double commission, slippage, dividends;
     double low, high;

@@ -37,12 +37,8 @@ static void split_order(assay_book *b, uint32_t symbol, double ratio) {
             continue;
         order[i].quantity *= ratio;
         order[i].remaining *= ratio;
-        if (order[i].closing != ASSAY_NO_INDEX) {
-            assay_closing *closing = assay_book_closings(b) + order[i].closing;
-            closing->quantity *= ratio;
-            closing->low /= ratio;
-            closing->high /= ratio;
-        }
+        if (order[i].closing != ASSAY_NO_INDEX)
+            assay_book_closings(b)[order[i].closing].later_ratio *= ratio;
     }
 }
 
@@ -149,6 +145,13 @@ typedef struct exit_side {
     assay_fill_kind kind;
 } exit_side;
 
+/* Brings a trade in progress to the share units of today. */
+static void catch_up(assay_closing *closing) {
+    closing->quantity *= closing->later_ratio;
+    closing->low /= closing->later_ratio;
+    closing->high /= closing->later_ratio;
+}
+
 /* Closes part of a position into a trade in progress, and books the pnl of the part. */
 static void close_part(assay_stepper *st, assay_position *position, assay_closing *closing,
                        const exit_side *exit) {
@@ -170,6 +173,9 @@ static void close_part(assay_stepper *st, assay_position *position, assay_closin
                                    .entry_bar = UINT32_MAX,
                                    .used = closing->used,
                                    .is_short = is_short};
+    else
+        catch_up(closing);
+    closing->later_ratio = 1;
     if (part.entry_bar < closing->entry_bar) {
         closing->entry_bar = part.entry_bar;
         closing->entry_signal = part.entry_signal;
