@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dates.h"
 #include "base/text.h"
 
 /* Runs a query with one parameter. */
@@ -85,14 +86,13 @@ assay_status cli_check_stored_run(assay_store *store, const char *run_id, assay_
     return status;
 }
 
-/* "2020-01-02 00:00:00" as a date. */
+/* A time as a run's summary has it: midnight is the date alone. */
 static void copy_date(const char *text, char *out_text, size_t size) {
-    snprintf(out_text, size, "%s", text);
-    char *space = strchr(out_text, ' ');
-    if (space != NULL && strncmp(space, " 00:00:00", 9) == 0)
-        *space = '\0';
-    else if (space != NULL)
-        *space = 'T';
+    int64_t us = 0;
+    if (assay_time_parse(text, &us))
+        assay_time_format(us, out_text, size);
+    else
+        snprintf(out_text, size, "%s", text);
 }
 
 /* Names with commas between them, as bits; unknown names (of another version) are passed over. */

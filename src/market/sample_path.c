@@ -68,7 +68,7 @@ void sample_factor(assay_rng *random, double vol, double drift, size_t n_bars, d
     sample_garch garch = {.variance = 1.0};
     double trend = 0.0;
     for (size_t t = 0; t < n_bars; t++) {
-        trend = 0.985 * trend + 0.010 * normal(random);
+        trend = 0.985 * trend + 0.004 * normal(random);
         out_returns[t] = drift + vol * (trend + garch_next(&garch, random));
     }
 }
@@ -181,7 +181,7 @@ static double next_return(sample_path *path, size_t t, double market_return, dou
                           double *out_vol) {
     assay_rng *random = &path->price_random;
     double shock = garch_next(&path->garch, random);
-    path->trend = 0.97 * path->trend + 0.024 * normal(random);
+    path->trend = 0.97 * path->trend + 0.006 * normal(random);
     double own = path->own_vol * (shock + path->trend);
     double common = path->market_beta * market_return + path->sector_beta * sector_return;
     double vol = path->own_vol * sqrt(path->garch.variance);
