@@ -97,7 +97,8 @@ static void bench(const char *strategy, const char *threshold_key, const char *t
         }
     qsort(seconds, N_RUNS, sizeof *seconds, compare_doubles);
     double cells = (double)n_symbols * (double)n_bars;
-    printf("{\"bench\": \"run_%s\", \"symbols\": %zu, \"bars\": %zu, \"threads\": 1, \"symbol_bars_per_second\": %.0f, "
+    printf("{\"bench\": \"run_%s\", \"symbols\": %zu, \"bars\": %zu, \"threads\": 1, "
+           "\"symbol_bars_per_second\": %.0f, "
            "\"seconds\": %.6f, \"signals_per_symbol_bar\": %.3f, \"fills\": %zu, \"own_bars\": %zu, "
            "\"peak_rss_mb\": %.1f, \"read_doubles_per_second\": %.0f}\n",
            strategy, n_symbols, n_bars, cells / seconds[N_RUNS / 2], seconds[N_RUNS / 2],

@@ -244,7 +244,7 @@ static assay_status decide_threshold_form(assay_stepper *st, const decision_bar 
     const assay_strategy *strategy = st->config->strategy;
     const assay_threshold_form *form = strategy->threshold_form;
     const assay_panel *p = st->market->panel;
-    const double *value = st->feature[form->feature] + bar->t * p->stride;
+    const double *value = st->feature[form->feature];
     double threshold = st->config->params[form->threshold_param];
     size_t n = scan(value, p->n_symbols, threshold, st->beyond, st->candidate);
     assay_status status = assay_recorder_reserve_signals(&st->recorder, n, err);

@@ -19,7 +19,10 @@ assay_status assay_recorder_reserve_signals(assay_recorder *r, size_t n_more, as
         return assay_error_set(err, ASSAY_E_DATA,
                                "more than %u signals in one run: take fewer symbols or a shorter period",
                                ASSAY_NO_SIGNAL);
-    return ASSAY_RESERVE_ALIGNED(r->signal, r->signal_capacity, r->n_signals + n_more, err);
+    size_t needed = r->n_signals + n_more;
+    if (r->signal == NULL && needed < r->first_signals)
+        needed = r->first_signals;
+    return ASSAY_RESERVE_ALIGNED(r->signal, r->signal_capacity, needed, err);
 }
 
 assay_status assay_recorder_add_fill(assay_recorder *r, const assay_fill *fill, assay_error *err) {

@@ -6,6 +6,8 @@
 
 typedef struct assay_recorder {
     assay_keep keep;
+    size_t
+        first_signals; /* how many to make room for at the first one: pages that stay untouched cost nothing */
     assay_signal scratch; /* takes signals that are not kept */
     assay_signal *signal;
     assay_fill *fill;

@@ -2,11 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/array.h"
 #include "base/dates.h"
 #include "engine/result.h"
 #include "engine/stepper.h"
-#include "market/feature.h"
 
 /* Step 5, first half: symbols that fell silent. Their orders are dropped, positions closed at the last close. */
 static assay_status delist_silent(assay_stepper *st, size_t t, assay_error *err) {
@@ -97,8 +95,11 @@ static assay_status step_bar(assay_stepper *st, size_t t, assay_error *err) {
         return status;
     assay_ledger_finance(st, t);
     assay_ledger_mark(st, t);
-    if (st->market->rebalance[t] != 0)
+    if (st->market->rebalance[t] != 0) {
+        for (uint32_t i = 0; i < st->n_features; i++)
+            st->feature[i] = assay_feature_stream_row(&st->stream[i], t);
         status = assay_decide(st, t, err);
+    }
     if (status == ASSAY_OK && assay_stepper_settings(st)->fill == ASSAY_THIS_CLOSE &&
         st->market->rebalance[t] != 0) {
         status = assay_serve_orders(st, t, ASSAY_AT_DECISION_CLOSE, err);
@@ -113,22 +114,20 @@ static assay_status step_bar(assay_stepper *st, size_t t, assay_error *err) {
 
 /* --- a stepper --- */
 
-static assay_status compute_features(assay_stepper *st, assay_error *err) {
-    const assay_panel *p = st->market->panel;
+static assay_status open_features(assay_stepper *st, assay_error *err) {
+    const assay_strategy *strategy = st->config->strategy;
     assay_feature feature[ASSAY_MAX_FEATURES];
-    uint32_t n = st->config->strategy->features == NULL
-                     ? 0
-                     : st->config->strategy->features(st->config->params, feature);
-    for (uint32_t i = 0; i < n && i < ASSAY_MAX_FEATURES; i++) {
-        st->feature_block[i] = assay_aligned_alloc(p->n_bars * p->stride, sizeof(double));
-        if (st->feature_block[i] == NULL)
-            return assay_error_set(err, ASSAY_E_NOMEM,
-                                   "out of memory for a feature of %zu bars x %zu symbols", p->n_bars,
-                                   p->n_symbols);
-        assay_status status = assay_feature_compute(p, &feature[i], st->feature_block[i], err);
-        if (status != ASSAY_OK)
+    uint32_t n = strategy->features == NULL ? 0 : strategy->features(st->config->params, feature);
+    if (n > ASSAY_MAX_FEATURES)
+        return assay_error_set(err, ASSAY_E_STRATEGY, "strategy %s declares %u features; at most %d",
+                               strategy->name, n, ASSAY_MAX_FEATURES);
+    for (; st->n_features < n; st->n_features++) {
+        uint32_t i = st->n_features;
+        assay_status status = assay_feature_stream_init(&st->stream[i], st->market->panel, &feature[i], err);
+        if (status != ASSAY_OK) {
+            assay_feature_stream_reset(&st->stream[i]);
             return status;
-        st->feature[i] = st->feature_block[i];
+        }
     }
     return ASSAY_OK;
 }
@@ -136,7 +135,11 @@ static assay_status compute_features(assay_stepper *st, assay_error *err) {
 static assay_status stepper_init(assay_stepper *st, const assay_market *market, const assay_config *config,
                                  assay_keep keep, assay_error *err) {
     size_t n = market->panel->n_symbols;
-    *st = (assay_stepper){.market = market, .config = config, .recorder = {.keep = keep}};
+    const size_t most = (size_t)1 << 22;
+    size_t guess = n * (market->last_bar - market->first_bar + 1) / 4;
+    *st = (assay_stepper){.market = market,
+                          .config = config,
+                          .recorder = {.keep = keep, .first_signals = guess < most ? guess : most}};
     st->book = assay_book_create(n, config->settings.initial_capital);
     st->closings = malloc(n * sizeof *st->closings);
     st->openings = malloc(n * sizeof *st->openings);
@@ -159,14 +162,14 @@ static assay_status stepper_init(assay_stepper *st, const assay_market *market, 
         if (status != ASSAY_OK)
             return assay_error_set(err, status, "strategy %s: %s", strategy->name, inner.message);
     }
-    return compute_features(st, err);
+    return open_features(st, err);
 }
 
 static void stepper_reset(assay_stepper *st) {
     if (st->config->strategy->destroy != NULL)
         st->config->strategy->destroy(st->strategy_state);
-    for (size_t i = 0; i < ASSAY_MAX_FEATURES; i++)
-        free(st->feature_block[i]);
+    for (uint32_t i = 0; i < st->n_features; i++)
+        assay_feature_stream_reset(&st->stream[i]);
     free(st->book);
     free(st->closings);
     free(st->openings);

@@ -11,6 +11,7 @@
 #include "engine/config.h"
 #include "engine/market.h"
 #include "engine/recorder.h"
+#include "market/feature.h"
 
 /* Fractions of the residue rules and of the cash tolerance (docs/semantics.md, section 5). */
 #define ASSAY_RESIDUE 1e-9
@@ -41,8 +42,9 @@ typedef struct assay_stepper {
     const assay_config *config;
     assay_book *book;
     assay_recorder recorder;
-    const double *feature[ASSAY_MAX_FEATURES]; /* n_bars x stride each */
-    double *feature_block[ASSAY_MAX_FEATURES]; /* what of them this stepper owns */
+    const double *feature[ASSAY_MAX_FEATURES]; /* rows of the bar at hand */
+    assay_feature_stream stream[ASSAY_MAX_FEATURES];
+    uint32_t n_features;
     void *strategy_state;
     /* Scratch of n_symbols. */
     assay_served *closings, *openings;

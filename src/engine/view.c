@@ -14,9 +14,7 @@ int64_t assay_view_timestamp_us(const assay_view *view) {
 }
 
 const double *assay_view_feature(const assay_view *view, uint32_t index) {
-    if (index >= ASSAY_MAX_FEATURES || view->st->feature[index] == NULL)
-        return NULL;
-    return view->st->feature[index] + view->t * view->st->market->panel->stride;
+    return index < view->st->n_features ? view->st->feature[index] : NULL;
 }
 
 const double *assay_view_close(const assay_view *view) {
