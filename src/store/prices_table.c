@@ -207,14 +207,14 @@ void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *sp
     const char *word = "SELECT ";
     for (size_t i = 0; i < ASSAY_N_READ; i++) {
         if (table->column[i].present) {
-            assay_sql_add(sql, "%s%s", word, table->column[i].read);
+            assay_sql_add(sql, "%s%s AS p_%s", word, table->column[i].read, wanted_names[i]);
             word = ", ";
         }
     }
     if (with_version) {
         const assay_prices_column *updated = &table->column[ASSAY_PRICES_UPDATED];
         const assay_prices_column *created = &table->column[ASSAY_PRICES_CREATED];
-        assay_sql_add(sql, ", coalesce(%s, %s, NULL::TIMESTAMP), assay_file",
+        assay_sql_add(sql, ", coalesce(%s, %s, NULL::TIMESTAMP) AS p_version, assay_file",
                       updated->present ? updated->read : "NULL", created->present ? created->read : "NULL");
     }
     assay_sql_add(sql, " FROM " SOURCE "%s)", with_version ? ", filename='assay_file'" : "");

@@ -56,8 +56,8 @@ void assay_prices_table_reset(assay_prices_table *table);
 ASSAY_NODISCARD assay_status assay_prices_table_choose(assay_store *store, assay_prices_table *table,
                                                        const assay_load_spec *spec, assay_error *err);
 
-/* SELECT of the first ASSAY_N_READ columns (absent ones left out), filtered, with version and file at the end if wanted.
- * Arguments $1 files, $2 symbols, $3 end, $4 spellings as assay_prices_args fills them. */
+/* SELECT of the first ASSAY_N_READ columns (absent ones left out) as p_timestamp, p_symbol, p_open_price …, filtered, with
+ * p_version and assay_file at the end if wanted. Arguments $1 files, then symbols, end and spellings as assay_prices_args fills them. */
 void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *spec, bool with_version,
                       assay_sql *sql);
 size_t assay_prices_args(const assay_prices_table *table, const assay_load_spec *spec, assay_arg out_args[4]);

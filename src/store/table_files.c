@@ -145,6 +145,31 @@ assay_status assay_files_list(const char *folder, const char *table, assay_files
     return status;
 }
 
+assay_status assay_files_of_run(const char *folder, const char *table, const char *run_id,
+                                assay_files *out_files, assay_error *err) {
+    assay_status status = assay_files_list(folder, table, out_files, err);
+    char *name = assay_text_format("/%s.parquet", run_id);
+    if (status != ASSAY_OK || name == NULL) {
+        free(name);
+        return status != ASSAY_OK ? status
+                                  : assay_error_set(err, ASSAY_E_NOMEM, "out of memory while listing files");
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < out_files->count; i++) {
+        if (strcmp(strrchr(out_files->path[i], '/'), name) == 0) {
+            char *path = out_files->path[i];
+            out_files->path[i] = out_files->path[kept];
+            out_files->path[kept++] = path;
+        }
+    }
+    for (size_t i = kept; kept > 0 && i < out_files->count; i++) {
+        free(out_files->path[i]);
+    }
+    out_files->count = kept > 0 ? kept : out_files->count;
+    free(name);
+    return ASSAY_OK;
+}
+
 assay_status assay_files_tables(const char *folder, assay_files *out_names, assay_error *err) {
     *out_names = (assay_files){0};
     DIR *dir = opendir(folder);

@@ -1,0 +1,162 @@
+/* The audit's statements: what a run's equity and pnl must be, in SQL.
+ *
+ * Everything is counted in base shares: the shares of a symbol before the first split of the run. With F = the product of the split
+ * ratios up to a moment, a fill of q shares is q / F base shares, and a price p is p F per base share; a split then changes nothing,
+ * and the value of a position is base shares x last close x F of that close's bar.
+ */
+#include "audit_sql.h"
+
+const char *const assay_audit_statements[] = {
+    /* Events at the first bar at or after their ex-date; factor and dividends per base share, running. */
+    "CREATE OR REPLACE TEMP TABLE audit_effects AS "
+    "SELECT symbol, t, ex_date, product(split) OVER w AS factor, sum(dividend * factor_here) OVER w AS paid "
+    "FROM ("
+    " SELECT e.symbol, b.t, e.ex_date, e.split, e.dividend,"
+    "  product(e.split) OVER (PARTITION BY e.symbol ORDER BY e.ex_date ROWS UNBOUNDED PRECEDING) AS "
+    "factor_here"
+    " FROM audit_events e ASOF JOIN audit_stored_bars b ON e.ex_date <= b.t"
+    " WHERE e.symbol IN (SELECT symbol FROM audit_fills)) "
+    "WINDOW w AS (PARTITION BY symbol ORDER BY ex_date ROWS UNBOUNDED PRECEDING)",
+
+    /* One row a symbol and bar with events: what holds from its start. */
+    "CREATE OR REPLACE TEMP TABLE audit_factor AS "
+    "SELECT symbol, t, last(factor ORDER BY ex_date) AS factor, last(paid ORDER BY ex_date) AS paid FROM "
+    "audit_effects "
+    "GROUP BY symbol, t UNION ALL SELECT DISTINCT symbol, TIMESTAMP '0001-01-01' AS t, 1.0, 0.0 FROM "
+    "audit_fills",
+
+    /* Fills in base shares, signed. */
+    "CREATE OR REPLACE TEMP TABLE audit_base AS "
+    "SELECT f.n, f.order_id, f.t, f.symbol, f.price * x.factor AS price, f.quantity / x.factor AS base, "
+    "x.paid, "
+    "CASE WHEN f.side = 'BUY' THEN 1 ELSE -1 END AS sign, f.quantity * f.price AS value, f.commission "
+    "FROM audit_fills f ASOF JOIN audit_factor x ON f.symbol = x.symbol AND f.t >= x.t",
+
+    /* Base shares of each symbol after each fill. */
+    "CREATE OR REPLACE TEMP TABLE audit_held AS "
+    "SELECT *, sum(sign * base) OVER (PARTITION BY symbol ORDER BY n ROWS UNBOUNDED PRECEDING) AS after FROM "
+    "audit_base",
+
+    /* The part of a fill that closes, the rest opens; direction is that of the position. A rest of rounding is none. */
+    "CREATE OR REPLACE TEMP TABLE audit_parts AS "
+    "SELECT n, order_id, t, symbol, price, paid, commission, base, sign, "
+    " CASE WHEN before * sign < 0 AND abs(before) > 1e-9 * base THEN least(base, abs(before)) ELSE 0 END AS "
+    "closing "
+    "FROM (SELECT *, after - sign * base AS before FROM audit_held)",
+
+    /* Intervals of base shares, opened and closed, one after the other: the overlap is what first in, first out means. */
+    "CREATE OR REPLACE TEMP TABLE audit_opened AS "
+    "SELECT n, t, symbol, sign AS direction, price, paid, commission / base AS fee, base - closing AS size, "
+    " sum(base - closing) OVER (PARTITION BY symbol, sign ORDER BY n ROWS UNBOUNDED PRECEDING) AS upto "
+    "FROM audit_parts WHERE base - closing > 1e-9 * base",
+    "CREATE OR REPLACE TEMP TABLE audit_closed AS "
+    "SELECT n, order_id, t, symbol, -sign AS direction, price, paid, commission / base AS fee, closing AS "
+    "size, "
+    " sum(closing) OVER (PARTITION BY symbol, sign ORDER BY n ROWS UNBOUNDED PRECEDING) AS upto "
+    "FROM audit_parts WHERE closing > 0",
+
+    /* Trades: per closing order, in the order of trade_id. */
+    "CREATE OR REPLACE TEMP TABLE audit_trades AS "
+    "SELECT row_number() OVER (ORDER BY exit_date, symbol, order_id) AS position, * FROM ("
+    " SELECT c.order_id, c.symbol, max(c.t) AS exit_date, any_value(c.direction) AS direction, "
+    "  sum(share * (c.direction * (c.price - o.price) - c.fee - o.fee + c.direction * (c.paid - o.paid))) AS "
+    "pnl FROM ("
+    "  SELECT c, o, least(c.upto, o.upto) - greatest(c.upto - c.size, o.upto - o.size) AS share"
+    "  FROM audit_closed c JOIN audit_opened o ON c.symbol = o.symbol AND c.direction = o.direction"
+    "   AND o.upto > c.upto - c.size AND o.upto - o.size < c.upto) "
+    " GROUP BY c.order_id, c.symbol)",
+
+    /* The last close of each symbol at each bar, per base share. */
+    "CREATE OR REPLACE TEMP TABLE audit_marks AS "
+    "SELECT p.symbol, p.t, p.close * x.factor AS mark FROM audit_prices p ASOF JOIN audit_factor x "
+    "ON p.symbol = x.symbol AND p.t >= x.t WHERE p.close IS NOT NULL AND isfinite(p.close)",
+
+    "CREATE OR REPLACE TEMP TABLE audit_open AS "
+    "SELECT symbol, direction, sum(rest * (direction * (mark - price) - fee + direction * (paid_now - "
+    "paid))) AS pnl FROM ("
+    " SELECT o.symbol, o.direction, o.price, o.fee, o.paid, m.mark, x.paid AS paid_now,"
+    "  least(o.size, greatest(o.upto - coalesce(c.total, 0), 0)) AS rest"
+    " FROM audit_opened o"
+    " LEFT JOIN (SELECT symbol, direction, sum(size) AS total FROM audit_closed GROUP BY ALL) c"
+    "  ON o.symbol = c.symbol AND o.direction = c.direction"
+    " LEFT JOIN (SELECT symbol, last(mark ORDER BY t) AS mark FROM audit_marks GROUP BY symbol) m ON "
+    "m.symbol = o.symbol"
+    " LEFT JOIN (SELECT symbol, last(paid ORDER BY t) AS paid FROM audit_factor GROUP BY symbol) x ON "
+    "x.symbol = o.symbol"
+    " WHERE o.upto - coalesce(c.total, 0) > 1e-9 * o.size) GROUP BY symbol, direction",
+
+    /* Positions at the bars: one row a symbol and bar while base shares are held. */
+    "CREATE OR REPLACE TEMP TABLE audit_positions AS "
+    "SELECT s.symbol, s.t, s.shares, m.mark FROM ("
+    " SELECT g.symbol, g.t, h.shares FROM (SELECT symbol, t FROM (SELECT DISTINCT symbol FROM audit_held), "
+    "audit_stored_bars) g"
+    " ASOF JOIN (SELECT symbol, t, last(after ORDER BY n) AS shares, last(base ORDER BY n) AS base FROM "
+    "audit_held"
+    "  GROUP BY symbol, t) h ON g.symbol = h.symbol AND g.t >= h.t WHERE abs(h.shares) > 1e-9 * h.base) s "
+    "ASOF LEFT JOIN audit_marks m ON s.symbol = m.symbol AND s.t >= m.t",
+
+    /* Money that moves in each bar: fills, and dividends on what is held when the bar begins. */
+    "CREATE OR REPLACE TEMP TABLE audit_money AS "
+    "SELECT t, sum(money) AS money FROM ("
+    " SELECT t, -sign * value - commission AS money FROM audit_base"
+    " UNION ALL SELECT e.t, (e.paid - e.paid_before) * h.shares FROM ("
+    "  SELECT symbol, t, paid, lag(paid) OVER (PARTITION BY symbol ORDER BY t) AS paid_before FROM "
+    "audit_factor) e"
+    "  ASOF JOIN (SELECT symbol, t, last(after ORDER BY n) AS shares FROM audit_held GROUP BY symbol, t) h"
+    "  ON e.symbol = h.symbol AND e.t > h.t WHERE e.paid <> e.paid_before) GROUP BY t",
+
+    /* Cash and value before financing. */
+    "CREATE OR REPLACE TEMP TABLE audit_plain AS "
+    "SELECT b.t, (SELECT initial_capital FROM audit_run) + sum(coalesce(m.money, 0)) OVER (ORDER BY b.t) AS "
+    "cash, "
+    "coalesce(p.value, 0) AS value, coalesce(p.short, 0) AS short, "
+    "coalesce(date_diff('day', lag(b.t) OVER (ORDER BY b.t), b.t), 0) / 365 AS years "
+    "FROM audit_stored_bars b LEFT JOIN audit_money m ON m.t = b.t LEFT JOIN ("
+    " SELECT t, sum(shares * mark) AS value, sum(greatest(-shares * mark, 0)) AS short FROM audit_positions "
+    "GROUP BY t) p"
+    " ON p.t = b.t",
+
+    /* Interest on the cash of the previous close, interest included: sum of flows that grow, in closed form. */
+    "CREATE OR REPLACE TEMP TABLE audit_bars AS "
+    "SELECT t, cash + financing AS cash, cash + financing + value AS equity, financing FROM ("
+    " SELECT t, cash, value, growth * sum(flow / growth) OVER (ORDER BY t) AS financing FROM ("
+    "  SELECT t, cash, value, product(1 + rate * years) OVER (ORDER BY t) AS growth, "
+    "   coalesce(lag(cash) OVER (ORDER BY t) * rate - lag(short) OVER (ORDER BY t) * fee, 0) * years AS flow"
+    "  FROM audit_plain, (SELECT cash_interest AS rate, borrow_fee AS fee FROM audit_run)))",
+};
+
+const size_t assay_audit_n_statements = sizeof assay_audit_statements / sizeof *assay_audit_statements;
+
+const char assay_audit_differences[] =
+    "SELECT kind, place, what, stored, recomputed, CASE WHEN stored IS NOT DISTINCT FROM recomputed THEN 0 ELSE "
+    " coalesce(abs(stored - recomputed) / scale, 'inf'::DOUBLE) END AS difference FROM ("
+    " SELECT 'equity' AS kind, strftime(t, '%Y-%m-%dT%H:%M:%S') AS place, 'cash' AS what, s.cash AS stored, "
+    "  b.cash AS recomputed, greatest(abs(s.total_value), 1e-300) AS scale FROM audit_stored_bars s JOIN "
+    "audit_bars b USING (t)"
+    " UNION ALL SELECT 'equity', strftime(t, '%Y-%m-%dT%H:%M:%S'), 'total_value', s.total_value, b.equity, "
+    "  greatest(abs(s.total_value), 1e-300) FROM audit_stored_bars s JOIN audit_bars b USING (t)"
+    " UNION ALL SELECT 'equity', strftime(p.t, '%Y-%m-%dT%H:%M:%S'), 'bars of this time', (s.t IS NOT "
+    "NULL)::DOUBLE, 1, 1"
+    "  FROM (SELECT DISTINCT t FROM audit_calendar) p LEFT JOIN audit_stored_bars s ON s.t = p.t WHERE s.t "
+    "IS NULL"
+    " UNION ALL SELECT 'equity', strftime(s.t, '%Y-%m-%dT%H:%M:%S'), 'bars of this time', 1, (p.t IS NOT "
+    "NULL)::DOUBLE, 1"
+    "  FROM audit_stored_bars s LEFT JOIN (SELECT DISTINCT t FROM audit_calendar) p ON s.t = p.t WHERE p.t "
+    "IS NULL"
+    " UNION ALL SELECT 'pnl', coalesce(s.trade_id, 'trade ' || r.position), 'pnl of ' || coalesce(s.symbol, "
+    "r.symbol), s.pnl, "
+    "  r.pnl, initial_capital FROM audit_trades r FULL JOIN (SELECT *, row_number() OVER (ORDER BY trade_id) "
+    "AS position"
+    "  FROM audit_stored_trades WHERE NOT is_open) s ON s.position = r.position AND s.symbol = r.symbol, "
+    "audit_run"
+    "  WHERE lot_method = 'fifo'"
+    " UNION ALL SELECT 'pnl', coalesce(s.trade_id, 'open position'), 'pnl of open ' || coalesce(s.symbol, "
+    "r.symbol), s.pnl, r.pnl, "
+    "  initial_capital FROM audit_open r FULL JOIN (SELECT * FROM audit_stored_trades WHERE is_open) s"
+    "  ON s.symbol = r.symbol, audit_run WHERE lot_method = 'fifo'"
+    " UNION ALL SELECT 'pnl', 'all trades', 'total pnl', (SELECT coalesce(sum(pnl), 0) FROM "
+    "audit_stored_trades), "
+    "  (SELECT last(equity ORDER BY t) - last(financing ORDER BY t) FROM audit_bars) - initial_capital, "
+    "initial_capital"
+    "  FROM audit_run"
+    ") ORDER BY kind, place, what";
