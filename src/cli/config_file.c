@@ -276,14 +276,27 @@ static assay_status take_event(reader *r, const yaml_event_t *event) {
     }
 }
 
-static assay_status refuse_syntax(const reader *r, const yaml_parser_t *parser) {
+/* Where a byte of a text stands; columns count characters. */
+static yaml_mark_t mark_of_byte(const char *text, size_t size, size_t offset) {
+    yaml_mark_t mark = {.index = offset};
+    for (size_t i = 0; i < offset && i < size; i++) {
+        if (text[i] == '\n') {
+            mark.line++;
+            mark.column = 0;
+        } else if (((unsigned char)text[i] & 0xc0u) != 0x80u) {
+            mark.column++;
+        }
+    }
+    return mark;
+}
+
+static assay_status refuse_syntax(const reader *r, const yaml_parser_t *parser, const char *text,
+                                  size_t size) {
     if (parser->error == YAML_MEMORY_ERROR)
         return out_of_memory(r);
     const char *problem = parser->problem == NULL ? "not YAML" : parser->problem;
     if (parser->error == YAML_READER_ERROR)
-        return assay_error_set(r->err, ASSAY_E_CONFIG, "%s:%zu:%zu: not a text file: %s at byte %zu",
-                               r->file->name, parser->mark.line + 1, parser->mark.column + 1, problem,
-                               parser->problem_offset);
+        return refuse(r, mark_of_byte(text, size, parser->problem_offset), "not a text file: %s", problem);
     return refuse(r, parser->problem_mark, "not YAML: %s%s%s", problem, parser->context == NULL ? "" : " ",
                   parser->context == NULL ? "" : parser->context);
 }
@@ -302,7 +315,7 @@ assay_status cli_config_file_parse(const char *text, size_t size, const char *na
     for (bool is_more = true; is_more && status == ASSAY_OK;) {
         yaml_event_t event;
         if (yaml_parser_parse(&parser, &event) != 1) {
-            status = refuse_syntax(&r, &parser);
+            status = refuse_syntax(&r, &parser, text, size);
             break;
         }
         status = take_event(&r, &event);

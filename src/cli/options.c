@@ -118,8 +118,8 @@ bool cli_read_whole(const cli_args *args, uint64_t min, uint64_t max, uint64_t *
         value = value * 10 + digit;
     }
     if (!is_good || value < min || value > max) {
-        (void)cli_usage_error(args->command, "'%s' must be a whole number from %" PRIu64 " to %" PRIu64,
-                              args->value, min, max);
+        (void)cli_usage_error(args->command, "--%s '%s' must be a whole number from %" PRIu64 " to %" PRIu64,
+                              args->option, args->value, min, max);
         return false;
     }
     *out_value = value;

@@ -106,22 +106,32 @@ static size_t rows_of(const assay_run_summary *s, const char *table) {
     return 0;
 }
 
-static void put_count(const char *before, size_t count, const char *one, const char *many, FILE *out) {
+/* Appends ", 1,234 fills" to a sentence. */
+static void add_count(char *sentence, size_t size, size_t count, const char *one, const char *many) {
     char text[32];
+    size_t used = strlen(sentence);
     assay_format_count(count, text, sizeof text);
-    fprintf(out, "%s%s %s", before, text, count == 1 ? one : many);
+    snprintf(sentence + used, size - used, "%s%s %s", used == 0 ? "" : ", ", text, count == 1 ? one : many);
 }
 
-static void put_counts(const assay_run_summary *s, FILE *out) {
+static void put_indented(const char *sentence, const assay_report_style *style, FILE *out) {
+    fputs("  ", out);
+    assay_put_wrapped(sentence, 2, 2, style, out);
+}
+
+static void put_counts(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
     size_t n_trades = rows_of(s, "backtest_trades");
     size_t n_open = s->n_open_trades < n_trades ? s->n_open_trades : n_trades;
-    put_count("  ", rows_of(s, "backtest_signals"), "signal", "signals", out);
-    put_count(", ", rows_of(s, "backtest_fills"), "fill", "fills", out);
-    put_count(", ", n_trades - n_open, "closed trade", "closed trades", out);
-    put_count(", ", n_open, "position open at the end", "positions open at the end", out);
-    put_count("\n  ", s->delisted_positions, "position was closed by a delisting",
-              "positions were closed by delistings", out);
-    putc('\n', out);
+    char text[256] = "";
+    add_count(text, sizeof text, rows_of(s, "backtest_signals"), "signal", "signals");
+    add_count(text, sizeof text, rows_of(s, "backtest_fills"), "fill", "fills");
+    add_count(text, sizeof text, n_trades - n_open, "closed trade", "closed trades");
+    add_count(text, sizeof text, n_open, "position open at the end", "positions open at the end");
+    put_indented(text, style, out);
+    text[0] = '\0';
+    add_count(text, sizeof text, s->delisted_positions, "position was closed by a delisting",
+              "positions were closed by delistings");
+    put_indented(text, style, out);
 }
 
 void assay_report_run_text(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
@@ -132,7 +142,7 @@ void assay_report_run_text(const assay_run_summary *s, const assay_report_style 
         assay_report_chart(s->equity, s->n_equity, 6, style, out);
     }
     putc('\n', out);
-    put_counts(s, out);
+    put_counts(s, style, out);
     for (uint32_t bit = 0; bit < ASSAY_N_WARNINGS && s->has_warnings; bit++) {
         if ((s->warnings & (1u << bit)) != 0) {
             fputs("  warning: ", out);
