@@ -13,7 +13,7 @@ static size_t aligned(size_t bytes) {
 assay_book *assay_book_create(size_t n_symbols, double initial_capital) {
     assay_book shape = {.n_symbols = (uint32_t)n_symbols, .lot_capacity = FIRST_LOT_CAPACITY};
     shape.orders_at = aligned(sizeof(assay_book) + n_symbols);
-    shape.closings_at = shape.orders_at + aligned(n_symbols * sizeof(assay_order));
+    shape.closings_at = shape.orders_at + aligned(2 * n_symbols * sizeof(assay_order));
     shape.positions_at = shape.closings_at + aligned(n_symbols * sizeof(assay_closing));
     shape.lots_at = shape.positions_at + aligned(n_symbols * sizeof(assay_position));
     shape.size = shape.lots_at + FIRST_LOT_CAPACITY * sizeof(assay_lot);

@@ -4,9 +4,10 @@
  * be copied with memcpy, written and read. One book is a backtest; an array of them is a sweep.
  *
  * Invariants: positions are sorted by symbol and hold at least one lot; a lot's quantity is > 0; flag[symbol] tells
- * whether a symbol is held and what is pending; orders are in order of decision. A symbol has at most one pending order.
+ * whether a symbol is held and what is pending; orders are in order of decision. A symbol has at most one pending order,
+ * and until the sweep at the end of a bar's decisions one more that it replaced.
  *
- *   | assay_book | flag[n_symbols] | order[n_symbols] | closing[n_symbols] | position[n_symbols] | lot[lot_capacity] |
+ *   | assay_book | flag[n_symbols] | order[2 n_symbols] | closing[n_symbols] | position[n_symbols] | lot[lot_capacity] |
  */
 #ifndef ASSAY_ENGINE_BOOK_H
 #define ASSAY_ENGINE_BOOK_H
