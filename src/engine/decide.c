@@ -84,6 +84,8 @@ static assay_signal_status wish_target(const assay_stepper *st, const decision_b
         return wish_close(position, out);
     if ((wanted > 0) == (value > 0))
         return wish_change(st, bar, position, change, out);
+    if (wanted < 0 && assay_stepper_settings(st)->allow_short == 0)
+        return wish_close(position, out);
     assay_signal_status status =
         wish_open(st, bar, signal, wanted > 0 ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL, fabs(target), out);
     if (status != ASSAY_SIGNAL_ORDERED)
@@ -113,7 +115,7 @@ static assay_signal_status wish_of_held(const assay_stepper *st, const decision_
     case ASSAY_ACTION_REDUCE:
         if (is_short || -change < ASSAY_RESIDUE * bar->full)
             return ASSAY_SIGNAL_AT_TARGET;
-        return target == 0 ? wish_close(position, out) : wish_change(st, bar, position, change, out);
+        return target <= 0 ? wish_close(position, out) : wish_change(st, bar, position, change, out);
     default:
         return wish_target(st, bar, signal, position, target, out);
     }
