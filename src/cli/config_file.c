@@ -227,6 +227,8 @@ static assay_status begin_mapping(reader *r, const yaml_event_t *event) {
     case AT_KEY:
         return refuse(r, event->start_mark, "a key must be a word");
     default:
+        if (r->key == NULL)
+            return refuse(r, event->start_mark, "keys and values cannot stand here");
         return refuse(r, event->start_mark, "'%.*s' takes a value, not keys and values", shown(r->key),
                       r->key);
     }

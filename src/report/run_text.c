@@ -36,8 +36,9 @@ static void put_headline(const assay_run_summary *s, const headline *h, const as
     char text[NUMBER_SIZE + 8];
     double value = assay_run_summary_metric(s, h->metric);
     assay_format_number(value, h->decimals, style, text, NUMBER_SIZE);
+    size_t used = strlen(text);
     if (!isnan(value))
-        strcat(text, h->unit);
+        snprintf(text + used, sizeof text - used, "%s", h->unit);
     assay_put_padded(h->label, 19, false, out);
     assay_put_padded(text, 14, true, out);
 }
