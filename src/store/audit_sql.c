@@ -128,7 +128,8 @@ const char *const assay_audit_statements[] = {
 const size_t assay_audit_n_statements = sizeof assay_audit_statements / sizeof *assay_audit_statements;
 
 const char assay_audit_differences[] =
-    "SELECT kind, place, what, stored, recomputed, CASE WHEN stored IS NOT DISTINCT FROM recomputed THEN 0 ELSE "
+    "SELECT kind, place, what, stored, recomputed, CASE WHEN stored IS NOT DISTINCT FROM recomputed THEN 0 "
+    "ELSE "
     " coalesce(abs(stored - recomputed) / scale, 'inf'::DOUBLE) END AS difference FROM ("
     " SELECT 'equity' AS kind, strftime(t, '%Y-%m-%dT%H:%M:%S') AS place, 'cash' AS what, s.cash AS stored, "
     "  b.cash AS recomputed, greatest(abs(s.total_value), 1e-300) AS scale FROM audit_stored_bars s JOIN "

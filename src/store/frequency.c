@@ -20,7 +20,7 @@ const char *assay_frequency_name(const char *text, size_t size, char out_text[32
     }
     (void)snprintf(out_text, 32, "%.*s", (int)(size < 31 ? size : 31), text);
     if (strcmp(out_text, "M") == 0 || strcmp(out_text, "1M") == 0) {
-        (void)strcpy(out_text, "1mo"); /* the one place where case matters: 1m is a minute */
+        (void)snprintf(out_text, 32, "1mo"); /* the one place where case matters: 1m is a minute */
         return out_text;
     }
     for (char *c = out_text; *c != '\0'; c++) {
@@ -28,7 +28,7 @@ const char *assay_frequency_name(const char *text, size_t size, char out_text[32
     }
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(out_text, known[i].spelling) == 0) {
-            (void)strcpy(out_text, known[i].name);
+            (void)snprintf(out_text, 32, "%s", known[i].name);
             break;
         }
     }

@@ -331,9 +331,9 @@ static assay_status choose_frequency(assay_store *store, assay_prices_table *tab
             "the prices table of %s has several frequencies (%s); choose one with --frequency",
             table->database, list);
     } else if (found->n_frequencies == 1) {
-        (void)strcpy(wanted, found->frequency[0]);
+        (void)snprintf(wanted, sizeof wanted, "%s", found->frequency[0]);
     }
-    (void)strcpy(table->frequency, wanted);
+    (void)snprintf(table->frequency, sizeof table->frequency, "%s", wanted);
     table->daily = strcmp(wanted, "1d") == 0;
     bool known = found->n_frequencies == 0;
     for (size_t i = 0; i < found->n_frequencies; i++) {
