@@ -33,7 +33,11 @@ _assay() {
         ;;
     --partition) mapfile -t COMPREPLY < <(compgen -W "keep year month day none" -- "$cur") && return ;;
     --on-bad-data) mapfile -t COMPREPLY < <(compgen -W "error drop keep" -- "$cur") && return ;;
-    --set) mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[2]}")" -- "$cur") && compopt -o nospace && return ;;
+    --set)
+        mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[2]}")" -- "$cur")
+        compopt -o nospace 2>/dev/null
+        return
+        ;;
     --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency) return ;;
     esac
 
