@@ -1,0 +1,137 @@
+"""What the documentation says, tried: the examples compile and run, the README's commands print what it shows, the
+reference pages are up to date, the tables have the documented columns, and links lead somewhere."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "src/README.md", ROOT / "examples/README.md"]
+    + list((ROOT / "docs").glob("*.md"))
+)
+
+
+def environment(assay_bin, **more):
+    path = f"{Path(assay_bin).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8", **more}
+
+
+# --- the C programs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("momentum", [r"^total_return_pct +29\.7756 %$", r"^ALFA .* open ", r"Momentum: 14\.08%$"]),
+        ("breakout", [r"^\d+ signals, \d+ fills$", r"^total_trades +\d+\.0000 trades$"]),
+    ],
+)
+def test_c_example(program, said, tmp_path):
+    build = Path(os.environ.get("ASSAY_BUILD", ROOT / "build"))
+    compiler = shutil.which("cc")
+    if not (build / "libassay.so").exists() or compiler is None:
+        pytest.skip("no libassay.so or no compiler")
+    source, target = ROOT / f"examples/c/{program}.c", tmp_path / program
+    flags = ["-std=c17", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include"]
+    link = [f"-L{build}", "-lassay", "-lm"]
+    done = subprocess.run([compiler, *flags, source, "-o", target, *link], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    env = {**os.environ, "LD_LIBRARY_PATH": str(build)}
+    done = subprocess.run([target], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    for pattern in said:
+        assert re.search(pattern, done.stdout, re.MULTILINE), f"no {pattern} in\n{done.stdout}"
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+def console_commands(page):
+    """(command, lines shown) of every `$ ` line in the page's console blocks, in order."""
+    commands = []
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                commands.append((line[2:], []))
+            else:
+                commands[-1][1].append(line)
+    return commands
+
+
+def test_readme_commands(assay_bin, tmp_path):
+    """Each line shown is printed, in this order; a line with … stands for any number of others."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    commands = console_commands(ROOT / "README.md")
+    assert len(commands) >= 8
+    for command, shown in commands:
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment(assay_bin), capture_output=True, text=True, timeout=300
+        )
+        refused = any(line.startswith("assay: ") for line in shown)
+        assert (done.returncode != 0) == refused, f"$ {command}\n{done.stdout}{done.stderr}"
+        printed = [" ".join(line.split()) for line in (done.stdout + done.stderr).splitlines()]
+        at = 0
+        for line in (" ".join(line.split()) for line in shown if "…" not in line):
+            assert line in printed[at:], (
+                f"README.md shows\n    {line}\nbut\n$ {command}\nprints\n{done.stdout}{done.stderr}"
+            )
+            at = printed.index(line, at) + 1
+
+
+def test_example_configuration(assay_bin, tmp_path):
+    for command in (
+        f"assay import {ROOT}/examples/prices.csv --db db",
+        f"assay run --config {ROOT}/examples/momentum.yaml --db db --run-id example",
+        "assay audit example --db db",
+    ):
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment(assay_bin), capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+
+
+# --- the reference pages ----------------------------------------------------------------------------------------------
+
+
+def test_written_pages_are_up_to_date():
+    done = subprocess.run([sys.executable, ROOT / "tools/make-docs", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def documented_columns(table):
+    """The columns of a table of docs/database.md, in order."""
+    page = (ROOT / "docs/database.md").read_text(encoding="utf-8")
+    section = re.search(rf"^### {table}:.*?\n(.*?)(?=^##)", page, re.MULTILINE | re.DOTALL).group(1)
+    rows = re.findall(r"^\| ([\w, ]+) \| (?:string|double|int64|timestamp) \|", section, re.MULTILINE)
+    return [name.strip() for row in rows for name in row.split(",")]
+
+
+def test_result_tables_have_the_documented_columns(assay_bin, tmp_path):
+    env = environment(assay_bin)
+
+    def run(*args):
+        done = subprocess.run([assay_bin, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("import", str(ROOT / "examples/prices.csv"), "--db", "db")
+    run("run", "momentum", "--db", "db", "--quiet")
+    for table in ("runs", "trades", "metrics", "signals", "fills"):
+        name = f"backtest_{table}"
+        header = run("sql", f"SELECT * FROM {name} LIMIT 1", "--db", "db", "--format", "csv").splitlines()[0]
+        missing = set(header.split(",")) ^ set(documented_columns(name))
+        assert not missing, f"{name}: only in the table or only in docs/database.md: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" not in target and not target.startswith("#"):
+            assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}"
