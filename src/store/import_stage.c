@@ -37,9 +37,8 @@ static assay_status find_columns(assay_store *store, const assay_import_source *
     assay_status status = assay_query_run(store->connection, sql.text, &file, 1, what, &result, err);
     assay_sql_reset(&sql);
     if (status != ASSAY_OK) {
-        return status == ASSAY_E_NOMEM
-                   ? status
-                   : assay_error_set(err, ASSAY_E_IO, "%s", err == NULL ? "" : err->message);
+        err->status = status == ASSAY_E_NOMEM ? status : ASSAY_E_IO; /* whatever DuckDB calls it */
+        return err->status;
     }
     status = assay_import_columns_find(&result, source->file, columns, report->columns,
                                        sizeof report->columns, err);
