@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define ASSAY_NAN ((double)NAN)
+#define ASSAY_INFINITY ((double)INFINITY)
 
 /* The smaller and the larger of two numbers that are not NaN; fmin and fmax would be calls. */
 static inline double assay_min(double a, double b) {

@@ -100,7 +100,8 @@ typedef struct assay_book {
     assay_sum rounding;   /* money that "what rounding leaves is 0" made, at most 1e-9 of a cost each time */
     double equity;        /* at the last close */
     double gross_short;   /* short value at the last close */
-    double previous_cash; /* cash at the last close */
+    double previous_cash; /* at the last snapshot */
+    double previous_equity; /* likewise; the initial capital before the first */
     double peak_equity;
     double bar_turnover; /* sum of |fill value| of the bar at hand */
     uint64_t next_order_id;

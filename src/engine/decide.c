@@ -22,7 +22,7 @@ typedef struct wish {
     double quantity; /* > 0 */
 } wish;
 
-static assay_status cancel_pending(assay_stepper *st, uint32_t symbol, assay_error *err) {
+assay_status assay_cancel_pending(assay_stepper *st, uint32_t symbol, assay_error *err) {
     assay_order *order = assay_book_orders(st->book);
     uint32_t i = st->book->n_orders;
     while (i-- > 0) {
@@ -37,13 +37,17 @@ static double round_opening(const assay_settings *s, double quantity) {
     return s->lot_size > 0 ? floor(quantity / s->lot_size) * s->lot_size : quantity;
 }
 
+double assay_opening_quantity(const assay_settings *s, double target, double full, double close) {
+    return round_opening(s, target * full / close);
+}
+
 /* Opens a position of `target` x full. */
 static assay_signal_status wish_open(const assay_stepper *st, const decision_bar *bar,
                                      const assay_signal *signal, assay_side side, double target, wish *out) {
     if (bar->no_openings)
         return ASSAY_SIGNAL_RISK_LIMITED;
     double quantity =
-        round_opening(assay_stepper_settings(st), target * bar->full / bar->close[signal->symbol]);
+        assay_opening_quantity(assay_stepper_settings(st), target, bar->full, bar->close[signal->symbol]);
     if (!(quantity > 0))
         return ASSAY_SIGNAL_BELOW_MINIMUM;
     *out = (wish){side, false, quantity};
@@ -157,29 +161,27 @@ static assay_side side_of(assay_stepper *st, const decision_bar *bar, const assa
     return target * bar->full >= value ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL;
 }
 
-static void add_order(assay_stepper *st, const decision_bar *bar, const assay_signal *signal, uint32_t record,
-                      const wish *wanted) {
+void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
+                     double quantity, double score, uint32_t record) {
     assay_book *b = st->book;
     const assay_panel *p = st->market->panel;
     assay_order *order = assay_book_orders(b) + b->n_orders++;
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS;
-         c += c == ASSAY_COLUMN_OPEN ? 3 : 1) { /* open, close, volume of the next bar */
-        if (p->column[c] != NULL && bar->t + 1 < p->n_bars)
-            __builtin_prefetch(p->column[c] + (bar->t + 1) * p->stride + signal->symbol);
+         c += c == ASSAY_COLUMN_OPEN ? 3 : 1) { /* open, close, volume to come */
+        if (p->column[c] != NULL && t + 1 < p->n_bars)
+            __builtin_prefetch(p->column[c] + (t + 1) * p->stride + symbol);
     }
     *order = (assay_order){.id = b->next_order_id++,
-                           .quantity = wanted->quantity,
-                           .remaining = wanted->quantity,
-                           .score = signal->score,
-                           .symbol = signal->symbol,
-                           .decision_bar = (uint32_t)bar->t,
+                           .quantity = quantity,
+                           .remaining = quantity,
+                           .score = score,
+                           .symbol = symbol,
+                           .decision_bar = (uint32_t)t,
                            .signal = record,
                            .closing = ASSAY_NO_INDEX,
-                           .side = (uint8_t)wanted->side,
-                           .reduces = wanted->reduces,
-                           .strategy = signal->strategy};
-    assay_book_flags(b)[signal->symbol] |=
-        wanted->side == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL;
+                           .side = (uint8_t)side,
+                           .reduces = reduces};
+    assay_book_flags(b)[symbol] |= side == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL;
 }
 
 /* Decides about the recorder's next signal, keeps it, makes its order. */
@@ -200,7 +202,7 @@ static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, as
             if ((flag & same) != 0) {
                 decided = ASSAY_SIGNAL_ALREADY_ORDERED;
             } else {
-                assay_status status = cancel_pending(st, signal->symbol, err);
+                assay_status status = assay_cancel_pending(st, signal->symbol, err);
                 if (status != ASSAY_OK)
                     return status;
             }
@@ -215,7 +217,8 @@ static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, as
     signal->outcome = decided == ASSAY_SIGNAL_ORDERED ? ASSAY_OUTCOME_OPEN_AT_END : ASSAY_OUTCOME_NONE;
     uint32_t record = assay_recorder_keep_signal(&st->recorder);
     if (decided == ASSAY_SIGNAL_ORDERED)
-        add_order(st, bar, signal, record, &wanted);
+        assay_add_order(st, bar->t, signal->symbol, wanted.side, wanted.reduces, wanted.quantity,
+                        signal->score, record);
     return ASSAY_OK;
 }
 

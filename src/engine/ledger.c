@@ -156,8 +156,10 @@ static void catch_up(assay_closing *closing) {
 static void close_part(assay_stepper *st, assay_position *position, assay_closing *closing,
                        const exit_side *exit) {
     assay_book *b = st->book;
-    assay_closing part = {
-        .low = INFINITY, .high = -INFINITY, .entry_bar = UINT32_MAX, .entry_signal = ASSAY_NO_SIGNAL};
+    assay_closing part = {.low = ASSAY_INFINITY,
+                          .high = -ASSAY_INFINITY,
+                          .entry_bar = UINT32_MAX,
+                          .entry_signal = ASSAY_NO_SIGNAL};
     bool is_short = position->is_short != 0;
     if (assay_stepper_settings(st)->lot_method == ASSAY_AVERAGE)
         consume_in_proportion(b, position, exit->quantity, &part);
@@ -168,8 +170,8 @@ static void close_part(assay_stepper *st, assay_position *position, assay_closin
     assay_sum_add(&b->realised, direction_of(is_short) * (exit_value - part.entry_value) - part.commission -
                                     exit->commission + part.dividends);
     if (closing->quantity == 0)
-        *closing = (assay_closing){.low = INFINITY,
-                                   .high = -INFINITY,
+        *closing = (assay_closing){.low = ASSAY_INFINITY,
+                                   .high = -ASSAY_INFINITY,
                                    .entry_bar = UINT32_MAX,
                                    .used = closing->used,
                                    .is_short = is_short};
@@ -251,8 +253,8 @@ assay_status assay_ledger_fill(assay_stepper *st, size_t t, assay_order *order, 
                          .price = price,
                          .commission = commission * (opened / quantity),
                          .slippage = slippage * (opened / quantity),
-                         .low = INFINITY,
-                         .high = -INFINITY,
+                         .low = ASSAY_INFINITY,
+                         .high = -ASSAY_INFINITY,
                          .entry_bar = (uint32_t)t,
                          .signal = order->signal};
         assay_book_add_lot(b, order->symbol, side == ASSAY_SIDE_SELL, price, &lot);
@@ -354,8 +356,8 @@ assay_status assay_ledger_add_open_trades(assay_stepper *st, assay_error *err) {
     const assay_lot *lots = assay_book_lots(b);
     for (uint32_t i = 0; i < b->n_positions; i++) {
         const assay_position *position = assay_book_positions(b) + i;
-        assay_closing c = {.low = INFINITY,
-                           .high = -INFINITY,
+        assay_closing c = {.low = ASSAY_INFINITY,
+                           .high = -ASSAY_INFINITY,
                            .entry_bar = lots[position->first_lot].entry_bar,
                            .entry_signal = lots[position->first_lot].signal,
                            .exit_bar = (uint32_t)st->market->last_bar,

@@ -122,6 +122,50 @@ static assay_status find_rebalance_bars(assay_market *m, const assay_settings *s
     return ASSAY_OK;
 }
 
+static int compare_int32(const void *a, const void *b) {
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The middle of the sorted values; 0 of none. Sorts them. */
+static int32_t median(int32_t *values, size_t n) {
+    if (n == 0)
+        return 0;
+    qsort(values, n, sizeof *values, compare_int32);
+    return values[n / 2];
+}
+
+/* By the gaps of the calendar. */
+static assay_status find_periods_per_year(assay_market *m, assay_error *err) {
+    size_t n = m->last_bar - m->first_bar + 1, n_days = 0;
+    int32_t *gap = malloc(n * sizeof *gap), *bars = malloc(n * sizeof *bars);
+    if (gap == NULL || bars == NULL) {
+        free(gap);
+        free(bars);
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars", n);
+    }
+    const int32_t *day = m->panel->day + m->first_bar;
+    for (size_t t = 0; t < n; t++) {
+        if (t == 0 || day[t] != day[t - 1]) {
+            bars[n_days] = 1;
+            gap[n_days] = t == 0 ? 0 : day[t] - day[t - 1];
+            n_days++;
+        } else {
+            bars[n_days - 1]++;
+        }
+    }
+    int32_t days_between = n_days > 1 ? median(gap + 1, n_days - 1) : 1;
+    double a_day = (double)median(bars, n_days);
+    m->periods_per_year = days_between >= 21 ? 12 : days_between >= 5 ? 52 : 252 * a_day;
+    free(gap);
+    free(bars);
+    return ASSAY_OK;
+}
+
+double assay_market_periods_per_year(const assay_market *m, const assay_settings *settings) {
+    return settings->periods_per_year != 0 ? settings->periods_per_year : m->periods_per_year;
+}
+
 assay_status assay_market_init(assay_market *m, const assay_panel *panel, const assay_settings *settings,
                                assay_error *err) {
     *m = (assay_market){.panel = panel};
@@ -130,6 +174,8 @@ assay_status assay_market_init(assay_market *m, const assay_panel *panel, const 
         status = find_silences(m, settings->delist_after_days, err);
     if (status == ASSAY_OK)
         status = find_rebalance_bars(m, settings, err);
+    if (status == ASSAY_OK)
+        status = find_periods_per_year(m, err);
     if (status == ASSAY_OK && settings->slippage_model == ASSAY_SLIPPAGE_IMPACT)
         status = assay_own_return_std(panel, IMPACT_RETURNS, &m->own_return_std, err);
     if (status != ASSAY_OK)

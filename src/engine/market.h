@@ -17,13 +17,18 @@ typedef struct assay_market {
     size_t first_bar, last_bar; /* of the portfolio */
     assay_silence *silence;     /* by bar, symbol */
     size_t n_silences;
-    uint8_t *rebalance;     /* n_bars flags */
+    uint8_t *rebalance; /* n_bars flags */
+    double
+        periods_per_year; /* 252 for daily bars, 52 weekly, 12 monthly, 252 x median bars a day within the day */
     double *own_return_std; /* n_bars x stride, for slippage_model: impact; else NULL */
 } assay_market;
 
 /* Works the market out for these settings. ASSAY_E_DATA: no bar in the period. ASSAY_E_NOMEM. */
 ASSAY_NODISCARD assay_status assay_market_init(assay_market *market, const assay_panel *panel,
                                                const assay_settings *settings, assay_error *err);
+/* Periods per year of the metrics: as set, else by the calendar. */
+double assay_market_periods_per_year(const assay_market *market, const assay_settings *settings);
+
 void assay_market_reset(assay_market *market); /* frees what it owns */
 
 #endif

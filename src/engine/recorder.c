@@ -9,7 +9,8 @@ void assay_recorder_reset(assay_recorder *r) {
     free(r->fill);
     free(r->trade);
     free(r->snapshot);
-    *r = (assay_recorder){.keep = r->keep};
+    free(r->equity);
+    *r = (assay_recorder){.keep = r->keep, .lean = r->lean};
 }
 
 assay_status assay_recorder_reserve_signals(assay_recorder *r, size_t n_more, assay_error *err) {
@@ -47,4 +48,31 @@ assay_status assay_recorder_add_snapshot(assay_recorder *r, const assay_snapshot
     if (status == ASSAY_OK)
         r->snapshot[r->n_snapshots++] = *snapshot;
     return status;
+}
+
+assay_status assay_recorder_add_equity(assay_recorder *r, double equity, assay_error *err) {
+    assay_status status = ASSAY_RESERVE(r->equity, r->equity_capacity, r->n_equity + 1, err);
+    if (status == ASSAY_OK)
+        r->equity[r->n_equity++] = equity;
+    return status;
+}
+
+assay_status assay_recorder_reserve_equity(assay_recorder *r, size_t n_bars, assay_error *err) {
+    return ASSAY_RESERVE(r->equity, r->equity_capacity, n_bars, err);
+}
+
+static int compare_trades(const void *a, const void *b) {
+    const assay_trade *x = a, *y = b;
+    if (x->is_open != y->is_open)
+        return x->is_open < y->is_open ? -1 : 1;
+    if (x->exit_bar != y->exit_bar)
+        return x->exit_bar < y->exit_bar ? -1 : 1;
+    if (x->symbol != y->symbol)
+        return x->symbol < y->symbol ? -1 : 1;
+    return (x->order_id > y->order_id) - (x->order_id < y->order_id);
+}
+
+void assay_recorder_sort_trades(assay_recorder *r) {
+    if (r->n_trades != 0)
+        qsort(r->trade, r->n_trades, sizeof *r->trade, compare_trades);
 }

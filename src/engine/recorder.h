@@ -1,4 +1,5 @@
-/* Where the engine leaves its records: arrays in memory, of fixed-size records in the order in which they happened. */
+/* Where the engine leaves its records: arrays in memory, of fixed-size records in the order in which they happened.
+ * Equity and trades are always kept, for the metrics need them; a lean recorder keeps nothing else. */
 #ifndef ASSAY_ENGINE_RECORDER_H
 #define ASSAY_ENGINE_RECORDER_H
 
@@ -6,6 +7,7 @@
 
 typedef struct assay_recorder {
     assay_keep keep;
+    bool lean; /* no snapshots either: one of many books of a sweep */
     size_t
         first_signals; /* how many to make room for at the first one: pages that stay untouched cost nothing */
     assay_signal scratch; /* takes signals that are not kept */
@@ -13,8 +15,9 @@ typedef struct assay_recorder {
     assay_fill *fill;
     assay_trade *trade;
     assay_snapshot *snapshot;
-    size_t n_signals, n_fills, n_trades, n_snapshots;
-    size_t signal_capacity, fill_capacity, trade_capacity, snapshot_capacity;
+    double *equity; /* one a bar */
+    size_t n_signals, n_fills, n_trades, n_snapshots, n_equity;
+    size_t signal_capacity, fill_capacity, trade_capacity, snapshot_capacity, equity_capacity;
 } assay_recorder;
 
 void assay_recorder_reset(assay_recorder *recorder); /* frees what it owns */
@@ -45,5 +48,15 @@ ASSAY_NODISCARD assay_status assay_recorder_add_trade(assay_recorder *recorder, 
                                                       assay_error *err);
 ASSAY_NODISCARD assay_status assay_recorder_add_snapshot(assay_recorder *recorder,
                                                          const assay_snapshot *snapshot, assay_error *err);
+
+/* Room for the equity of that many bars. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_recorder_reserve_equity(assay_recorder *recorder, size_t n_bars,
+                                                           assay_error *err);
+
+/* Trades in trade_id order: closed ones by exit date, symbol, decision; then the open ones by symbol. */
+void assay_recorder_sort_trades(assay_recorder *recorder);
+
+ASSAY_NODISCARD assay_status assay_recorder_add_equity(assay_recorder *recorder, double equity,
+                                                       assay_error *err);
 
 #endif

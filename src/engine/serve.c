@@ -67,7 +67,7 @@ static double round_to_lots(const assay_settings *s, double quantity) {
 }
 
 /* How much of the order the bar's volume lets fill; 0: it waits. */
-static double fillable(const assay_stepper *st, size_t t, const assay_order *order) {
+double assay_fillable(const assay_stepper *st, size_t t, const assay_order *order) {
     const assay_settings *s = assay_stepper_settings(st);
     const assay_panel *p = st->market->panel;
     double quantity = order->remaining;
@@ -99,7 +99,7 @@ static double payable(const assay_settings *s, double cash, double price, bool o
 }
 
 /* What cash makes of a buy: the whole quantity, a scaled one, or 0 (refused). */
-static double affordable(const assay_settings *s, double cash, double quantity, double price, bool opens) {
+double assay_affordable(const assay_settings *s, double cash, double quantity, double price, bool opens) {
     double hopeless = s->min_scale_frac * quantity * price; /* what is payable at most is cash / price */
     if (cash * (1 + ASSAY_RESIDUE) < hopeless)
         return 0;
@@ -118,7 +118,7 @@ static assay_status serve_one(assay_stepper *st, size_t t, const assay_served *s
     double quantity = served->quantity;
     assay_order *order = assay_book_orders(st->book) + served->order;
     if (order->side == ASSAY_SIDE_BUY) {
-        quantity = affordable(s, st->book->cash, quantity, served->price, order->reduces == 0);
+        quantity = assay_affordable(s, st->book->cash, quantity, served->price, order->reduces == 0);
         if (quantity == 0)
             return assay_ledger_end_order(st, order, ASSAY_OUTCOME_INSUFFICIENT_CASH, err);
     }
@@ -183,7 +183,7 @@ static assay_status refuse_hopeless(assay_stepper *st, assay_served *served, siz
     assay_order *order = assay_book_orders(st->book);
     size_t n = 0;
     for (size_t i = 0; i < *n_served; i++) {
-        if (affordable(s, cash, served[i].quantity, served[i].price, true) > 0) {
+        if (assay_affordable(s, cash, served[i].quantity, served[i].price, true) > 0) {
             served[n++] = served[i];
         } else {
             assay_status status =
@@ -206,7 +206,7 @@ assay_status assay_serve_orders(assay_stepper *st, size_t t, assay_price_point p
         double reference = reference_price(st, t, point, &order[i]);
         if (isnan(reference))
             continue;
-        double quantity = fillable(st, t, &order[i]);
+        double quantity = assay_fillable(st, t, &order[i]);
         if (quantity <= 0)
             continue;
         assay_side side = order[i].side == ASSAY_SIDE_BUY ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL;

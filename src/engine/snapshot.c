@@ -42,8 +42,12 @@ static double ratio_or_zero(double part, double whole) {
 assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err) {
     assay_book *b = st->book;
     const assay_position *position = assay_book_positions(b);
-    size_t n_before = st->recorder.n_snapshots;
-    double previous = n_before == 0 ? b->initial_capital : st->recorder.snapshot[n_before - 1].total_value;
+    double previous = b->previous_equity;
+    b->previous_cash = b->cash;
+    b->previous_equity = b->equity;
+    assay_status status = assay_recorder_add_equity(&st->recorder, b->equity, err);
+    if (status != ASSAY_OK || st->recorder.lean)
+        return status;
     assay_snapshot row = {
         .bar = (uint32_t)t, .num_positions = b->n_positions, .cash = b->cash, .total_value = b->equity};
     double largest = 0, squares = 0;
@@ -66,6 +70,5 @@ assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err) 
     b->peak_equity = assay_max(b->peak_equity, b->equity);
     row.drawdown = b->equity / b->peak_equity - 1;
     row.turnover = b->bar_turnover == 0 ? 0 : b->equity > 0 ? b->bar_turnover / b->equity : ASSAY_NAN;
-    b->previous_cash = b->cash;
     return assay_recorder_add_snapshot(&st->recorder, &row, err);
 }

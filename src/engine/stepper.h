@@ -37,6 +37,8 @@ typedef struct assay_ranked {
     uint32_t at; /* index into the served orders */
 } assay_ranked;
 
+typedef struct assay_prefix assay_prefix;
+
 typedef struct assay_stepper {
     const assay_market *market;
     const assay_config *config;
@@ -45,7 +47,13 @@ typedef struct assay_stepper {
     const double *feature[ASSAY_MAX_FEATURES]; /* rows of the bar at hand */
     assay_feature_stream stream[ASSAY_MAX_FEATURES];
     uint32_t n_features;
+    const double *shared_feature; /* n_bars x stride, in the place of stream[0]; of the sweep */
     void *strategy_state;
+    assay_prefix
+        *prefix; /* not NULL: openings of the last decision bar stay a prefix of a sorted row; see prefix.h */
+    double prefix_full; /* money of a full position at that bar; 0: none may open */
+    uint32_t *blocked;  /* symbols that had a pending order at that bar */
+    size_t n_blocked;
     /* Scratch of n_symbols. */
     assay_served *closings, *openings;
     assay_ranked *rank;
@@ -57,6 +65,26 @@ typedef struct assay_stepper {
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
 } assay_stepper;
+
+/* --- stepper.c --- */
+
+/* A stepper at the market's first bar, with a book of its own. Reset it in every case. ASSAY_E_NOMEM, ASSAY_E_STRATEGY. */
+ASSAY_NODISCARD assay_status assay_stepper_init(assay_stepper *st, const assay_market *market,
+                                                const assay_config *config, assay_keep keep,
+                                                assay_error *err);
+
+/* One of many books of a sweep: keeps equity and trades only. The strategy must be of the threshold form; its feature
+ * (n_bars x stride) and, where the pruned way is possible, the prefix are shared. Reset it in every case. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_stepper_init_lean(assay_stepper *st, const assay_market *market,
+                                                     const assay_config *config, assay_prefix *prefix,
+                                                     const double *feature, assay_error *err);
+void assay_stepper_reset(assay_stepper *st);
+
+/* Bar t, in the order of section 3. Bars come one after the other. */
+ASSAY_NODISCARD assay_status assay_stepper_step(assay_stepper *st, size_t t, assay_error *err);
+
+/* After the last bar: pending orders end (open_at_end, or partial), open positions become open trades. */
+ASSAY_NODISCARD assay_status assay_stepper_end(assay_stepper *st, assay_error *err);
 
 /* --- ledger.c --- */
 
@@ -97,6 +125,12 @@ ASSAY_NODISCARD assay_status assay_ledger_add_open_trades(assay_stepper *st, ass
 ASSAY_NODISCARD assay_status assay_serve_orders(assay_stepper *st, size_t t, assay_price_point point,
                                                 assay_error *err);
 
+/* What cash makes of a buy: the whole quantity, a scaled one, or 0 (refused). */
+double assay_affordable(const assay_settings *s, double cash, double quantity, double price, bool opens);
+
+/* How much of an order the bar's volume lets fill; 0: it waits. */
+double assay_fillable(const assay_stepper *st, size_t t, const assay_order *order);
+
 /* Price after slippage for a quantity. */
 double assay_market_price(const assay_stepper *st, size_t t, uint32_t symbol, assay_side side,
                           double reference, double quantity);
@@ -106,6 +140,16 @@ double assay_commission(const assay_settings *s, double quantity, double price);
 
 /* Steps 7 and 8: asks the strategy and turns its signals into orders. */
 ASSAY_NODISCARD assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err);
+
+/* Shares of an opening worth target x full at a close, in whole lots. */
+double assay_opening_quantity(const assay_settings *s, double target, double full, double close);
+
+/* Ends the pending order of a symbol: a signal of the other side replaces it. */
+ASSAY_NODISCARD assay_status assay_cancel_pending(assay_stepper *st, uint32_t symbol, assay_error *err);
+
+/* Adds an order decided at bar t. `record`: its signal's record. */
+void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
+                     double quantity, double score, uint32_t record);
 
 /* --- snapshot.c --- */
 

@@ -140,7 +140,7 @@ static double metric_profit_factor(const assay_metric_input *in) {
     pnl_totals p = total_pnl(in);
     if (p.n_closed == 0)
         return ASSAY_NAN;
-    return p.n_lost == 0 ? (double)INFINITY : p.won / p.lost;
+    return p.n_lost == 0 ? ASSAY_INFINITY : p.won / p.lost;
 }
 
 static double metric_total_trades(const assay_metric_input *in) {

@@ -1,0 +1,274 @@
+/* Many books over one market.
+ *
+ * Points are sorted by what they can share: the market as the settings see it (period, delistings, rebalance bars), the
+ * feature, and what shapes fill prices. A unit of work is a run of at most UNIT_POINTS such points: one worker computes
+ * the feature, then steps all the unit's books bar by bar, so that a bar's rows are read from memory once and from the
+ * cache for every further book. Results go to each point's own place: nothing depends on who did what when.
+ */
+#include "assay/assay_sweep.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/parallel.h"
+#include "engine/prefix.h"
+#include "market/feature.h"
+#include "research/backtest.h"
+
+enum { UNIT_POINTS = 100 };
+
+/* A point in the order of work. */
+typedef struct planned_point {
+    size_t number; /* in the caller's order */
+    size_t market; /* index into the markets */
+    const assay_config *config;
+    assay_feature feature;
+} planned_point;
+
+typedef struct unit {
+    size_t begin, end; /* of the planned points */
+} unit;
+
+/* What a worker keeps between units. */
+typedef struct worker_memory {
+    double *matrix;
+    assay_feature feature; /* what the matrix holds; window 0: nothing */
+} worker_memory;
+
+typedef struct sweep {
+    const assay_panel *panel;
+    planned_point *point;
+    size_t n_points;
+    assay_market *market; /* one for each distinct set of settings that make a market */
+    const assay_settings **market_settings;
+    size_t n_markets;
+    unit *unit;
+    size_t n_units;
+    worker_memory *memory;
+    double *out_metrics;
+    assay_sweep_progress *progress;
+    void *progress_context;
+    pthread_mutex_t lock;
+    size_t n_done;
+} sweep;
+
+/* --- planning --- */
+
+static bool same_dates(const assay_date_list *a, const assay_date_list *b) {
+    return a->n == b->n && (a->n == 0 || memcmp(a->us, b->us, a->n * sizeof *a->us) == 0);
+}
+
+static bool same_market(const assay_settings *a, const assay_settings *b) {
+    return a->start_date == b->start_date && a->end_date == b->end_date &&
+           a->delist_after_days == b->delist_after_days && a->rebalance_frequency == b->rebalance_frequency &&
+           same_dates(&a->rebalance_dates, &b->rebalance_dates) &&
+           (a->slippage_model == ASSAY_SLIPPAGE_IMPACT) == (b->slippage_model == ASSAY_SLIPPAGE_IMPACT);
+}
+
+static assay_status find_market(sweep *sw, const assay_settings *settings, size_t *out_market,
+                                assay_error *err) {
+    for (size_t i = 0; i < sw->n_markets; i++) {
+        if (same_market(sw->market_settings[i], settings)) {
+            *out_market = i;
+            return ASSAY_OK;
+        }
+    }
+    assay_status status = assay_market_init(&sw->market[sw->n_markets], sw->panel, settings, err);
+    if (status != ASSAY_OK)
+        return status;
+    sw->market_settings[sw->n_markets] = settings;
+    *out_market = sw->n_markets++;
+    return ASSAY_OK;
+}
+
+static int compare_sizes(size_t a, size_t b) {
+    return (a > b) - (a < b);
+}
+
+static int compare_points(const void *a, const void *b) {
+    const planned_point *x = a, *y = b;
+    int order = compare_sizes(x->market, y->market);
+    if (order == 0)
+        order = compare_sizes(x->feature.kind, y->feature.kind);
+    if (order == 0)
+        order = compare_sizes(x->feature.window, y->feature.window);
+    return order != 0 ? order : compare_sizes(x->number, y->number);
+}
+
+static bool same_feature(const assay_feature *a, const assay_feature *b) {
+    return a->kind == b->kind && a->window == b->window;
+}
+
+static bool share_unit(const planned_point *a, const planned_point *b) {
+    return a->market == b->market && same_feature(&a->feature, &b->feature) &&
+           assay_prefix_possible(a->config) == assay_prefix_possible(b->config) &&
+           assay_prefix_compatible(a->config, b->config);
+}
+
+static assay_status plan_points(sweep *sw, const assay_config *const *configs, assay_error *err) {
+    for (size_t i = 0; i < sw->n_points; i++) {
+        const assay_strategy *strategy = configs[i]->strategy;
+        planned_point *point = &sw->point[i];
+        *point = (planned_point){.number = i, .config = configs[i]};
+        if (strategy->threshold_form == NULL)
+            return assay_error_set(err, ASSAY_E_CONFIG,
+                                   "strategy %s cannot be swept: it has no threshold form", strategy->name);
+        assay_feature feature[ASSAY_MAX_FEATURES];
+        (void)strategy->features(configs[i]->params, feature);
+        point->feature = feature[strategy->threshold_form->feature];
+        assay_status status = assay_config_check(configs[i], err);
+        if (status == ASSAY_OK)
+            status = find_market(sw, &configs[i]->settings, &point->market, err);
+        if (status != ASSAY_OK)
+            return status;
+    }
+    qsort(sw->point, sw->n_points, sizeof *sw->point, compare_points);
+    for (size_t i = 0; i < sw->n_points; i++) {
+        unit *last = sw->n_units == 0 ? NULL : &sw->unit[sw->n_units - 1];
+        if (last != NULL && last->end - last->begin < UNIT_POINTS &&
+            share_unit(&sw->point[last->begin], &sw->point[i]))
+            last->end = i + 1;
+        else
+            sw->unit[sw->n_units++] = (unit){i, i + 1};
+    }
+    return ASSAY_OK;
+}
+
+/* --- one unit --- */
+
+static assay_status need_feature(const sweep *sw, worker_memory *memory, const assay_feature *feature,
+                                 assay_error *err) {
+    if (memory->matrix != NULL && same_feature(&memory->feature, feature))
+        return ASSAY_OK;
+    if (memory->matrix == NULL)
+        memory->matrix = assay_aligned_alloc(sw->panel->n_bars * sw->panel->stride, sizeof *memory->matrix);
+    if (memory->matrix == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a feature of %zu bars x %zu symbols",
+                               sw->panel->n_bars, sw->panel->n_symbols);
+    memory->feature = *feature;
+    return assay_feature_compute(sw->panel, feature, memory->matrix, err);
+}
+
+static double lowest_threshold(const planned_point *point, size_t n) {
+    uint32_t param = point->config->strategy->threshold_form->threshold_param;
+    double lowest = point[0].config->params[param];
+    for (size_t i = 1; i < n; i++)
+        lowest = point[i].config->params[param] < lowest ? point[i].config->params[param] : lowest;
+    return lowest;
+}
+
+static assay_status step_books(assay_stepper *st, size_t n, assay_prefix *prefix, assay_error *err) {
+    const assay_market *market = st[0].market;
+    for (size_t t = market->first_bar; t <= market->last_bar; t++) {
+        if (prefix != NULL)
+            assay_prefix_begin_bar(prefix, t);
+        for (size_t i = 0; i < n; i++) {
+            assay_status status = assay_stepper_step(&st[i], t, err);
+            if (status != ASSAY_OK)
+                return status;
+        }
+    }
+    return ASSAY_OK;
+}
+
+static assay_status finish_books(const sweep *sw, const planned_point *point, assay_stepper *st, size_t n,
+                                 assay_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        assay_status status = assay_stepper_end(&st[i], err);
+        if (status != ASSAY_OK)
+            return status;
+        const assay_settings *settings = &point[i].config->settings;
+        assay_recorder_sort_trades(&st[i].recorder);
+        status = assay_recorder_metrics(&st[i].recorder, settings,
+                                        assay_market_periods_per_year(st[i].market, settings),
+                                        sw->out_metrics + point[i].number * assay_metric_count(), err);
+        if (status != ASSAY_OK)
+            return status;
+    }
+    return ASSAY_OK;
+}
+
+static assay_status run_books(const sweep *sw, const planned_point *point, size_t n, const double *feature,
+                              assay_error *err) {
+    const assay_market *market = &sw->market[point->market];
+    bool pruned = assay_prefix_possible(point->config);
+    assay_prefix prefix = {0};
+    assay_stepper *st = calloc(n, sizeof *st);
+    size_t n_steppers = 0;
+    assay_status status =
+        st == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu portfolios", n)
+        : pruned ? assay_prefix_init(&prefix, market, point->config, lowest_threshold(point, n), feature, err)
+                 : ASSAY_OK;
+    for (; status == ASSAY_OK && n_steppers < n; n_steppers++)
+        status = assay_stepper_init_lean(&st[n_steppers], market, point[n_steppers].config,
+                                         pruned ? &prefix : NULL, feature, err);
+    if (status == ASSAY_OK)
+        status = step_books(st, n, pruned ? &prefix : NULL, err);
+    if (status == ASSAY_OK)
+        status = finish_books(sw, point, st, n, err);
+    for (size_t i = 0; i < n_steppers; i++)
+        assay_stepper_reset(&st[i]);
+    free(st);
+    if (pruned)
+        assay_prefix_reset(&prefix);
+    return status;
+}
+
+static assay_status report_progress(sweep *sw, size_t n_more, assay_error *err) {
+    pthread_mutex_lock(&sw->lock);
+    sw->n_done += n_more;
+    bool go_on = sw->progress == NULL || sw->progress(sw->progress_context, sw->n_done);
+    pthread_mutex_unlock(&sw->lock);
+    return go_on ? ASSAY_OK : assay_error_set(err, ASSAY_E_CANCELLED, "stopped after %zu points", sw->n_done);
+}
+
+static assay_status run_unit(void *context, unsigned worker, size_t number, assay_error *err) {
+    sweep *sw = context;
+    const planned_point *point = sw->point + sw->unit[number].begin;
+    size_t n = sw->unit[number].end - sw->unit[number].begin;
+    worker_memory *memory = &sw->memory[worker];
+    assay_status status = need_feature(sw, memory, &point->feature, err);
+    if (status == ASSAY_OK)
+        status = run_books(sw, point, n, memory->matrix, err);
+    return status == ASSAY_OK ? report_progress(sw, n, err) : status;
+}
+
+assay_status assay_sweep_run(const assay_panel *panel, const assay_config *const *configs, size_t n_points,
+                             unsigned n_threads, assay_sweep_progress *progress, void *progress_context,
+                             double *out_metrics, assay_error *err) {
+    if (n_points == 0)
+        return ASSAY_OK;
+    unsigned n_workers = assay_thread_count(n_threads);
+    sweep sw = {.panel = panel,
+                .n_points = n_points,
+                .out_metrics = out_metrics,
+                .progress = progress,
+                .progress_context = progress_context};
+    sw.point = malloc(n_points * sizeof *sw.point);
+    sw.unit = malloc(n_points * sizeof *sw.unit);
+    sw.market = malloc(n_points * sizeof *sw.market);
+    sw.market_settings = malloc(n_points * sizeof *sw.market_settings);
+    sw.memory = calloc(n_workers, sizeof *sw.memory);
+    pthread_mutex_init(&sw.lock, NULL);
+    assay_status status = ASSAY_OK;
+    if (sw.point == NULL || sw.unit == NULL || sw.market == NULL || sw.market_settings == NULL ||
+        sw.memory == NULL)
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu points", n_points);
+    if (status == ASSAY_OK)
+        status = plan_points(&sw, configs, err);
+    if (status == ASSAY_OK)
+        status = assay_parallel_for(n_workers, sw.n_units, run_unit, &sw, err);
+    for (size_t i = 0; i < sw.n_markets; i++)
+        assay_market_reset(&sw.market[i]);
+    for (unsigned i = 0; sw.memory != NULL && i < n_workers; i++)
+        free(sw.memory[i].matrix);
+    pthread_mutex_destroy(&sw.lock);
+    free(sw.point);
+    free(sw.unit);
+    free(sw.market);
+    free(sw.market_settings);
+    free(sw.memory);
+    return status;
+}
