@@ -365,30 +365,57 @@ static void put_row(const scatter *sc, size_t row, size_t cell) {
     }
 }
 
-/* Of two rows of one cell, which stays: the newer version, else the later file, else by on_bad_data. */
-static assay_status resolve(const scatter *sc, size_t old_row, size_t row, bool *out_new_wins,
-                            assay_error *err) {
+static int64_t version_of(const assay_panel_builder *b, size_t row) {
+    return b->version_us == NULL ? INT64_MIN : b->version_us[row];
+}
+
+static uint32_t source_number(const assay_panel_builder *b, size_t row) {
+    return b->source == NULL ? 0 : b->source[row];
+}
+
+/* Of two rows of one cell, which stays: the newer version, else the later file, else the later row. */
+static bool replaces(const assay_panel_builder *b, size_t row, size_t old_row) {
+    if (version_of(b, row) != version_of(b, old_row))
+        return version_of(b, row) > version_of(b, old_row);
+    return source_number(b, row) >= source_number(b, old_row);
+}
+
+static size_t cell_of(const scatter *sc, size_t row) {
     const assay_panel_builder *b = sc->builder;
-    int64_t old_version = b->version_us == NULL ? INT64_MIN : b->version_us[old_row];
-    int64_t version = b->version_us == NULL ? INT64_MIN : b->version_us[row];
-    uint32_t old_source = b->source == NULL ? 0 : b->source[old_row];
-    uint32_t source = b->source == NULL ? 0 : b->source[row];
-    if (version != old_version || source != old_source) {
-        *out_new_wins = version != old_version ? version > old_version : source > old_source;
-        sc->report->n_replaced++;
-        return ASSAY_OK;
+    return find_bar(sc->panel, &sc->calendar, b->timestamp_us[row]) * sc->panel->stride +
+           sc->rank[b->symbol[row]];
+}
+
+/* Once every cell has its winner: counts the rows that lost. One that nothing tells from the winner is a mistake in the
+ * data, found whatever the order of the rows. */
+static assay_status settle_losers(scatter *sc, assay_error *err) {
+    const assay_panel_builder *b = sc->builder;
+    for (size_t row = 0; row < b->n_rows; row++) {
+        bool keep = true;
+        assay_status status = check_row(sc, row, &keep, err);
+        if (status != ASSAY_OK)
+            return status;
+        size_t cell = cell_of(sc, row);
+        if (!keep)
+            continue;
+        size_t winner = sc->winner[cell] - 1;
+        if (winner == row) {
+            sc->report->n_without_close += isnan(sc->panel->column[ASSAY_COLUMN_CLOSE][cell]) ? 1 : 0;
+        } else if (version_of(b, row) != version_of(b, winner) ||
+                   source_number(b, row) != source_number(b, winner)) {
+            sc->report->n_replaced++;
+        } else if (sc->options->on_bad_data != ASSAY_BAD_DATA_ERROR) {
+            sc->report->n_dropped++;
+        } else {
+            char date[32];
+            assay_time_format(b->timestamp_us[row], date, sizeof date);
+            return assay_error_set(
+                err, ASSAY_E_DATA,
+                "%s has two rows for %s in %s and nothing says which is newer: remove one, or set "
+                "on_bad_data to drop (the last row stays)",
+                sc->panel->name[sc->rank[b->symbol[row]]], date, source_of(b, row));
+        }
     }
-    if (sc->options->on_bad_data == ASSAY_BAD_DATA_ERROR) {
-        char date[32];
-        assay_time_format(b->timestamp_us[row], date, sizeof date);
-        return assay_error_set(
-            err, ASSAY_E_DATA,
-            "%s has two rows for %s in %s and nothing says which is newer: remove one, or set "
-            "on_bad_data to drop (the last row stays)",
-            sc->panel->name[sc->rank[b->symbol[row]]], date, source_of(b, row));
-    }
-    *out_new_wins = true;
-    sc->report->n_dropped++;
     return ASSAY_OK;
 }
 
@@ -408,8 +435,7 @@ static assay_status scatter_rows(scatter *sc, bool *out_again, assay_error *err)
                 sc->dropped[row] = 1;
             continue;
         }
-        size_t bar = find_bar(sc->panel, &sc->calendar, b->timestamp_us[row]);
-        size_t cell = bar * sc->panel->stride + sc->rank[b->symbol[row]];
+        size_t cell = cell_of(sc, row);
         if (sc->winner == NULL) {
             if ((sc->taken[cell / 8] >> (cell % 8) & 1) != 0) {
                 *out_again = true;
@@ -417,10 +443,7 @@ static assay_status scatter_rows(scatter *sc, bool *out_again, assay_error *err)
             }
             sc->taken[cell / 8] = (unsigned char)(sc->taken[cell / 8] | 1u << (cell % 8));
         } else if (sc->winner[cell] != 0) {
-            bool new_wins = true;
-            status = resolve(sc, sc->winner[cell] - 1, row, &new_wins, err);
-            if (status != ASSAY_OK)
-                return status;
+            bool new_wins = replaces(b, row, sc->winner[cell] - 1);
             size_t loser = new_wins ? sc->winner[cell] - 1 : row;
             if (sc->dropped != NULL)
                 sc->dropped[loser] = 1;
@@ -430,7 +453,8 @@ static assay_status scatter_rows(scatter *sc, bool *out_again, assay_error *err)
         if (sc->winner != NULL)
             sc->winner[cell] = row + 1;
         put_row(sc, row, cell);
-        sc->report->n_without_close += isnan(sc->panel->column[ASSAY_COLUMN_CLOSE][cell]) ? 1 : 0;
+        if (sc->winner == NULL)
+            sc->report->n_without_close += isnan(sc->panel->column[ASSAY_COLUMN_CLOSE][cell]) ? 1 : 0;
     }
     return ASSAY_OK;
 }
@@ -469,6 +493,8 @@ static assay_status fill_columns(scatter *sc, assay_error *err) {
         if (sc->dropped != NULL)
             memset(sc->dropped, 0, sc->builder->n_rows);
         status = scatter_rows(sc, &again, err);
+        if (status == ASSAY_OK)
+            status = settle_losers(sc, err);
     }
     return status;
 }
