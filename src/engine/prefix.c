@@ -30,6 +30,58 @@ bool assay_prefix_compatible(const assay_config *a, const assay_config *b) {
            x->slippage_bps == y->slippage_bps && x->max_participation == y->max_participation;
 }
 
+/* --- an order that is sorted on demand --- */
+
+static bool lazy_order_init(assay_lazy_order *o, size_t n) {
+    o->key = malloc(n * sizeof *o->key);
+    o->member = malloc(n * sizeof *o->member);
+    o->sorted = malloc(n * sizeof *o->sorted);
+    return o->key != NULL && o->member != NULL && o->sorted != NULL;
+}
+
+static void lazy_order_reset(assay_lazy_order *o) {
+    free(o->key);
+    free(o->member);
+    free(o->sorted);
+}
+
+static void lazy_order_clear(assay_lazy_order *o) {
+    o->n = o->n_heap = o->n_sorted = 0;
+}
+
+static bool comes_before(const assay_lazy_order *o, uint32_t a, uint32_t b) {
+    return o->key[a] != o->key[b] ? o->key[a] < o->key[b] : a < b;
+}
+
+/* Moves heap[at] down to its place among the first n. */
+static void sift_down(const assay_lazy_order *o, size_t n, size_t at) {
+    uint32_t *heap = o->member, moving = heap[at];
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && comes_before(o, heap[child + 1], heap[child]))
+            child++;
+        if (!comes_before(o, heap[child], moving))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = moving;
+}
+
+/* Member `at` in order; at < n. Most bars' orders are asked for a few members, or none. */
+static uint32_t lazy_order_at(assay_lazy_order *o, size_t at) {
+    if (o->n_sorted == 0) {
+        o->n_heap = o->n;
+        for (size_t i = o->n / 2; i-- > 0;)
+            sift_down(o, o->n, i);
+    }
+    while (o->n_sorted <= at) {
+        o->sorted[o->n_sorted++] = o->member[0];
+        o->member[0] = o->member[--o->n_heap];
+        if (o->n_heap > 1)
+            sift_down(o, o->n_heap, 0);
+    }
+    return o->sorted[at];
+}
+
 assay_status assay_prefix_init(assay_prefix *x, const assay_market *market, const assay_config *config,
                                double lowest_threshold, const double *feature, assay_error *err) {
     const assay_threshold_form *form = config->strategy->threshold_form;
@@ -44,33 +96,21 @@ assay_status assay_prefix_init(assay_prefix *x, const assay_market *market, cons
                         .threshold_param = form->threshold_param,
                         .buy_target = kinds[above_buys ? form->kind_above : form->kind_below].target_position,
                         .feature = feature};
-    assay_prefix_row *rows[] = {&x->decided, &x->served};
-    bool whole = true;
-    for (int i = 0; i < 2; i++) {
-        rows[i]->candidate = malloc(n * sizeof(uint32_t));
-        rows[i]->heap = malloc(n * sizeof(uint32_t));
-        rows[i]->sorted = malloc(n * sizeof(uint32_t));
-        whole = whole && rows[i]->candidate != NULL && rows[i]->heap != NULL && rows[i]->sorted != NULL;
-    }
     x->fills.waiting = malloc(n * sizeof *x->fills.waiting);
-    x->fills.capped = malloc(n * sizeof *x->fills.capped);
     x->has_split = calloc(n, sizeof *x->has_split);
     x->walk = malloc(n * sizeof *x->walk);
-    if (!whole || x->fills.waiting == NULL || x->fills.capped == NULL || x->has_split == NULL ||
-        x->walk == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
-    return ASSAY_OK;
+    bool whole = x->fills.waiting != NULL && x->has_split != NULL && x->walk != NULL;
+    whole = lazy_order_init(&x->decided.candidates, n) && whole;
+    whole = lazy_order_init(&x->served.candidates, n) && whole;
+    whole = lazy_order_init(&x->fills.capped, n) && whole;
+    return whole ? ASSAY_OK : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
 }
 
 void assay_prefix_reset(assay_prefix *x) {
-    assay_prefix_row *rows[] = {&x->decided, &x->served};
-    for (int i = 0; i < 2; i++) {
-        free(rows[i]->candidate);
-        free(rows[i]->heap);
-        free(rows[i]->sorted);
-    }
+    lazy_order_reset(&x->decided.candidates);
+    lazy_order_reset(&x->served.candidates);
+    lazy_order_reset(&x->fills.capped);
     free(x->fills.waiting);
-    free(x->fills.capped);
     free(x->has_split);
     free(x->walk);
     *x = (assay_prefix){0};
@@ -78,58 +118,23 @@ void assay_prefix_reset(assay_prefix *x) {
 
 /* --- the row of a decision --- */
 
-static bool comes_before(const assay_prefix *x, const assay_prefix_row *row, uint32_t a, uint32_t b) {
-    double score_a = x->sign * row->value[a], score_b = x->sign * row->value[b];
-    return score_a != score_b ? score_a > score_b : a < b;
-}
-
-/* Moves heap[at] down to its place among the first n. */
-static void sift_down(const assay_prefix *x, const assay_prefix_row *row, uint32_t *heap, size_t n,
-                      size_t at) {
-    uint32_t moving = heap[at];
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && comes_before(x, row, heap[child + 1], heap[child]))
-            child++;
-        if (!comes_before(x, row, heap[child], moving))
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = moving;
-}
-
-/* The next candidate in order of service goes from the heap to the sorted part. */
-static void sort_one_more(const assay_prefix *x, assay_prefix_row *row) {
-    if (row->n_sorted == 0) { /* the first to be asked for: most bars' rows never are */
-        memcpy(row->heap, row->candidate, row->n * sizeof *row->heap);
-        row->n_heap = row->n;
-        for (size_t i = row->n / 2; i-- > 0;)
-            sift_down(x, row, row->heap, row->n, i);
-    }
-    row->sorted[row->n_sorted++] = row->heap[0];
-    row->heap[0] = row->heap[--row->n_heap];
-    if (row->n_heap > 1)
-        sift_down(x, row, row->heap, row->n_heap, 0);
-}
-
 static void make_row(assay_prefix *x, assay_prefix_row *row, size_t t) {
     const assay_panel *p = x->market->panel;
     row->bar = t;
     row->active = true;
     row->value = x->feature + t * p->stride;
     row->close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride;
-    row->n = row->n_heap = row->n_sorted = 0;
+    assay_lazy_order *o = &row->candidates;
+    lazy_order_clear(o);
     for (size_t s = 0; s < p->n_symbols; s++) {
-        row->candidate[row->n] = (uint32_t)s;
-        row->n += x->sign * row->value[s] > x->lowest_threshold;
+        double score = x->sign * row->value[s];
+        o->key[s] = -score;
+        o->member[o->n] = (uint32_t)s;
+        o->n += score > x->lowest_threshold;
     }
 }
 
 /* --- what the next bar makes of it --- */
-
-static int compare_capped(const void *a, const void *b) {
-    double x = ((const assay_capped *)a)->money, y = ((const assay_capped *)b)->money;
-    return (x > y) - (x < y);
-}
 
 static double buy_price(const assay_settings *s, double reference) {
     return s->slippage_model == ASSAY_SLIPPAGE_BPS ? reference * (1 + s->slippage_bps / 1e4) : reference;
@@ -163,9 +168,11 @@ static void make_fills(assay_prefix *x, size_t t) {
         p->column[ASSAY_COLUMN_VOLUME] == NULL ? NULL : p->column[ASSAY_COLUMN_VOLUME] + t * p->stride;
     f->reference = x->point == ASSAY_AT_OPEN ? open : close;
     f->least_ratio = ASSAY_INFINITY;
-    f->n_waiting = f->n_capped = 0;
-    for (size_t i = 0; i < row->n; i++) {
-        uint32_t symbol = row->candidate[i];
+    f->least_cap = ASSAY_INFINITY;
+    f->n_waiting = 0;
+    lazy_order_clear(&f->capped);
+    for (size_t i = 0; i < row->candidates.n; i++) {
+        uint32_t symbol = row->candidates.member[i]; /* nobody has asked for an order yet */
         double reference = isnan(close[symbol]) || f->reference == NULL ? ASSAY_NAN : f->reference[symbol];
         bool limited = s->max_participation != 0 && volume != NULL && !isnan(volume[symbol]);
         double most = limited ? s->max_participation * volume[symbol] : ASSAY_INFINITY;
@@ -177,11 +184,12 @@ static void make_fills(assay_prefix *x, size_t t) {
         if (x->has_split[symbol] != 0)
             decided = decided / after_splits(x, t, symbol, 1);
         f->least_ratio = assay_min(f->least_ratio, price / decided);
-        if (limited)
-            f->capped[f->n_capped++] = (assay_capped){most * price, symbol};
+        if (limited) {
+            f->capped.member[f->capped.n++] = symbol;
+            f->capped.key[symbol] = most * price;
+            f->least_cap = assay_min(f->least_cap, most * price);
+        }
     }
-    if (f->n_capped > 1)
-        qsort(f->capped, f->n_capped, sizeof *f->capped, compare_capped);
 }
 
 void assay_prefix_begin_bar(assay_prefix *x, size_t t) {
@@ -290,14 +298,13 @@ static double reach(const assay_stepper *st) {
 static assay_status walk_row(assay_stepper *st, size_t t, size_t *out_end, assay_error *err) {
     assay_prefix *x = st->prefix;
     assay_prefix_row *row = &x->served;
+    size_t n = row->candidates.n;
     double cheapest = st->prefix_full * x->buy_target * x->fills.least_ratio, threshold = threshold_of(st);
     size_t at = 0;
-    for (; cheapest <= reach(st) && at < row->n; at++) {
-        if (at == row->n_sorted)
-            sort_one_more(x, row);
-        uint32_t symbol = row->sorted[at];
+    for (; cheapest <= reach(st) && at < n; at++) {
+        uint32_t symbol = lazy_order_at(&row->candidates, at);
         if (!(x->sign * row->value[symbol] > threshold)) {
-            *out_end = row->n;
+            *out_end = n;
             return ASSAY_OK;
         }
         if (isnan(x->fills.reference[symbol]) || !wants(st, row, symbol))
@@ -316,13 +323,17 @@ static assay_status serve_thin(assay_stepper *st, size_t t, size_t walked, assay
     assay_prefix_row *row = &x->served;
     double within = reach(st);
     size_t n = 0;
-    for (size_t i = 0; i < x->fills.n_capped && x->fills.capped[i].money <= within; i++) {
-        uint32_t symbol = x->fills.capped[i].symbol;
-        bool was_walked = walked > 0 && !comes_before(x, row, row->sorted[walked - 1], symbol);
+    assay_lazy_order *capped = &x->fills.capped;
+    const assay_lazy_order *candidates = &row->candidates;
+    for (size_t i = 0; i < capped->n; i++) {
+        uint32_t symbol = lazy_order_at(capped, i);
+        if (capped->key[symbol] > within)
+            break;
+        bool was_walked = walked > 0 && !comes_before(candidates, candidates->sorted[walked - 1], symbol);
         if (was_walked || !wants(st, row, symbol))
             continue;
         size_t at = n++; /* by order of service; there are few */
-        for (; at > 0 && comes_before(x, row, symbol, x->walk[at - 1]); at--)
+        for (; at > 0 && comes_before(candidates, symbol, x->walk[at - 1]); at--)
             x->walk[at] = x->walk[at - 1];
         x->walk[at] = symbol;
     }
@@ -341,7 +352,7 @@ assay_status assay_prefix_serve(assay_stepper *st, size_t t, assay_price_point p
         return ASSAY_OK;
     size_t walked = 0;
     assay_status status = walk_row(st, t, &walked, err);
-    if (status == ASSAY_OK && walked < x->served.n)
+    if (status == ASSAY_OK && walked < x->served.candidates.n && x->fills.least_cap <= reach(st))
         status = serve_thin(st, t, walked, err);
     return status;
 }

@@ -21,18 +21,22 @@
 
 #include "engine/stepper.h"
 
+/* Symbols that come in ascending order of a key (then of the symbol), sorted only as far as somebody asks. */
+typedef struct assay_lazy_order {
+    double *key;      /* by symbol */
+    uint32_t *member; /* n of them; the heap of the rest once sorting has begun */
+    size_t n, n_heap;
+    uint32_t *sorted;
+    size_t n_sorted;
+} assay_lazy_order;
+
 /* A decision bar's row: who is beyond the lowest threshold of all books, and in which order they would be served. */
 typedef struct assay_prefix_row {
     size_t bar;
     bool active;
-    const double *value; /* the feature */
-    const double *close; /* raw closes of the bar */
-    uint32_t *candidate; /* beyond the lowest threshold, in symbol order */
-    size_t n;
-    uint32_t *heap; /* the same by order of service; taken from on demand into `sorted` */
-    size_t n_heap;
-    uint32_t *sorted;
-    size_t n_sorted;
+    const double *value;         /* the feature */
+    const double *close;         /* raw closes of the bar */
+    assay_lazy_order candidates; /* beyond the lowest threshold, by score, the highest first (key = -score) */
 } assay_prefix_row;
 
 /* What the next bar makes of that row. */
@@ -40,15 +44,10 @@ typedef struct assay_prefix_fills {
     double least_ratio; /* least fill price / decision price */
     uint32_t *waiting;  /* candidates without a price or volume at this bar */
     size_t n_waiting;
-    struct assay_capped *capped; /* the others, by the cash that their volume costs, ascending */
-    size_t n_capped;
+    double least_cap;        /* least cash that the volume of one of the others costs */
+    assay_lazy_order capped; /* those others by that cash */
     const double *reference; /* open or close of the bar */
 } assay_prefix_fills;
-
-typedef struct assay_capped {
-    double money;
-    uint32_t symbol;
-} assay_capped;
 
 struct assay_prefix {
     const assay_market *market;

@@ -73,6 +73,9 @@ static int compare_trades(const void *a, const void *b) {
 }
 
 void assay_recorder_sort_trades(assay_recorder *r) {
-    if (r->n_trades != 0)
+    size_t i = 1; /* they come in order but for ties and for orders that ended after their last fill */
+    while (i < r->n_trades && compare_trades(&r->trade[i - 1], &r->trade[i]) <= 0)
+        i++;
+    if (i < r->n_trades)
         qsort(r->trade, r->n_trades, sizeof *r->trade, compare_trades);
 }

@@ -54,18 +54,18 @@ static double ratio(double part, double whole) {
     return whole == 0 || isnan(whole) ? ASSAY_NAN : part / whole;
 }
 
-static double annual_return(const assay_metric_input *in) {
+static double find_annual_return(const assay_metric_input *in) {
     double growth = in->equity[in->n - 1] / in->initial_capital;
     if (growth < 0)
         return ASSAY_NAN;
     return (double)(powl((long double)growth, (long double)in->periods_per_year / (long double)in->n) - 1);
 }
 
-static double annual_volatility(const assay_metric_input *in) {
+static double find_annual_volatility(const assay_metric_input *in) {
     return std_of(in->returns, in->n, keep_all, 0, NULL) * sqrt(in->periods_per_year);
 }
 
-static double max_drawdown(const assay_metric_input *in) {
+static double find_max_drawdown(const assay_metric_input *in) {
     double peak = in->initial_capital, worst = 0;
     for (size_t i = 0; i < in->n; i++) {
         peak = fmax(peak, in->equity[i]);
@@ -106,85 +106,88 @@ static pnl_totals total_pnl(const assay_metric_input *in) {
 
 /* --- the rows --- */
 
-static double metric_total_return_pct(const assay_metric_input *in) {
-    return (in->equity[in->n - 1] / in->initial_capital - 1) * 100;
+/* What several metrics start from. */
+typedef struct facts {
+    const assay_metric_input *in;
+    double annual_return, annual_volatility, max_drawdown;
+    pnl_totals pnl;
+} facts;
+
+static double metric_total_return_pct(const facts *f) {
+    return (f->in->equity[f->in->n - 1] / f->in->initial_capital - 1) * 100;
 }
 
-static double metric_annual_return_pct(const assay_metric_input *in) {
-    return annual_return(in) * 100;
+static double metric_annual_return_pct(const facts *f) {
+    return f->annual_return * 100;
 }
 
-static double metric_annual_volatility_pct(const assay_metric_input *in) {
-    return annual_volatility(in) * 100;
+static double metric_annual_volatility_pct(const facts *f) {
+    return f->annual_volatility * 100;
 }
 
-static double metric_sharpe_ratio(const assay_metric_input *in) {
-    return ratio(annual_return(in) - in->risk_free_rate, annual_volatility(in));
+static double metric_sharpe_ratio(const facts *f) {
+    return ratio(f->annual_return - f->in->risk_free_rate, f->annual_volatility);
 }
 
-static double metric_sortino_ratio(const assay_metric_input *in) {
-    double downside = std_of(in->returns, in->n, keep_negative, 0, NULL) * sqrt(in->periods_per_year);
-    return ratio(annual_return(in) - in->risk_free_rate, downside);
+static double metric_sortino_ratio(const facts *f) {
+    double downside =
+        std_of(f->in->returns, f->in->n, keep_negative, 0, NULL) * sqrt(f->in->periods_per_year);
+    return ratio(f->annual_return - f->in->risk_free_rate, downside);
 }
 
-static double metric_max_drawdown_pct(const assay_metric_input *in) {
-    return max_drawdown(in) * 100;
+static double metric_max_drawdown_pct(const facts *f) {
+    return f->max_drawdown * 100;
 }
 
-static double metric_win_rate_pct(const assay_metric_input *in) {
-    pnl_totals p = total_pnl(in);
-    return ratio(p.n_won, p.n_closed) * 100;
+static double metric_win_rate_pct(const facts *f) {
+    return ratio(f->pnl.n_won, f->pnl.n_closed) * 100;
 }
 
-static double metric_profit_factor(const assay_metric_input *in) {
-    pnl_totals p = total_pnl(in);
-    if (p.n_closed == 0)
+static double metric_profit_factor(const facts *f) {
+    if (f->pnl.n_closed == 0)
         return ASSAY_NAN;
-    return p.n_lost == 0 ? ASSAY_INFINITY : p.won / p.lost;
+    return f->pnl.n_lost == 0 ? ASSAY_INFINITY : f->pnl.won / f->pnl.lost;
 }
 
-static double metric_total_trades(const assay_metric_input *in) {
-    return total_pnl(in).n_closed;
+static double metric_total_trades(const facts *f) {
+    return f->pnl.n_closed;
 }
 
-static double metric_winning_trades(const assay_metric_input *in) {
-    return total_pnl(in).n_won;
+static double metric_winning_trades(const facts *f) {
+    return f->pnl.n_won;
 }
 
-static double metric_losing_trades(const assay_metric_input *in) {
-    return total_pnl(in).n_lost;
+static double metric_losing_trades(const facts *f) {
+    return f->pnl.n_lost;
 }
 
-static double metric_avg_win_pnl(const assay_metric_input *in) {
-    pnl_totals p = total_pnl(in);
-    return ratio(p.won, p.n_won);
+static double metric_avg_win_pnl(const facts *f) {
+    return ratio(f->pnl.won, f->pnl.n_won);
 }
 
-static double metric_avg_loss_pnl(const assay_metric_input *in) {
-    pnl_totals p = total_pnl(in);
-    return ratio(p.lost, p.n_lost);
+static double metric_avg_loss_pnl(const facts *f) {
+    return ratio(f->pnl.lost, f->pnl.n_lost);
 }
 
-static double metric_calmar_ratio(const assay_metric_input *in) {
-    return ratio(annual_return(in), -max_drawdown(in));
+static double metric_calmar_ratio(const facts *f) {
+    return ratio(f->annual_return, -f->max_drawdown);
 }
 
-static double metric_sharpe_arithmetic(const assay_metric_input *in) {
+static double metric_sharpe_arithmetic(const facts *f) {
     double mean = 0;
-    double std = std_of(in->returns, in->n, keep_all, 1, &mean);
-    return ratio(mean - in->risk_free_rate / in->periods_per_year, std) * sqrt(in->periods_per_year);
+    double std = std_of(f->in->returns, f->in->n, keep_all, 1, &mean);
+    return ratio(mean - f->in->risk_free_rate / f->in->periods_per_year, std) * sqrt(f->in->periods_per_year);
 }
 
-static double metric_avg_bars_held(const assay_metric_input *in) {
-    pnl_totals p = total_pnl(in);
-    return ratio(p.bars_held, p.n_closed);
+static double metric_avg_bars_held(const facts *f) {
+    return ratio(f->pnl.bars_held, f->pnl.n_closed);
 }
 
 /* --- the table --- */
 
 typedef struct metric_row {
     assay_metric public_row;
-    double (*compute)(const assay_metric_input *in);
+    double (*compute)(const facts *f);
 } metric_row;
 
 static const metric_row rows[] = {
@@ -202,6 +205,13 @@ const assay_metric *assay_metric_at(size_t index) {
 }
 
 void assay_metrics_compute(const assay_metric_input *in, double *out_values) {
+    facts f = {.in = in};
+    if (in->n != 0) {
+        f.annual_return = find_annual_return(in);
+        f.annual_volatility = find_annual_volatility(in);
+        f.max_drawdown = find_max_drawdown(in);
+        f.pnl = total_pnl(in);
+    }
     for (size_t i = 0; i < assay_metric_count(); i++)
-        out_values[i] = in->n == 0 ? ASSAY_NAN : rows[i].compute(in);
+        out_values[i] = in->n == 0 ? ASSAY_NAN : rows[i].compute(&f);
 }
