@@ -4,6 +4,7 @@
  *     write.lock          flock: one process publishes at a time
  *     NAME.lock           flock held by the process that owns NAME; NAME = txn-<pid>-<number>
  *     NAME/0, 1, …        new files, complete and on disk before the journal appears
+ *     NAME/folders        where they are to go, noted before folders are made there
  *     NAME/journal        the list of changes; its appearance (a rename) is the commit
  *
  * Invariants: before the journal exists no file of the database has changed; from then on applying it again and again,
@@ -132,6 +133,9 @@ void assay_publish_end(assay_publication *publication) {
         for (size_t i = publication->n_made; i > 0; i--) {
             (void)rmdir(publication->made[i - 1]);
         }
+    }
+    if (publication->scratch != NULL) {
+        assay_journal_forget_folders(publication->scratch);
     }
     /* A journal that could not be applied stays, with its files, for the next one who opens the database. */
     if (publication->owner_fd >= 0) {
@@ -326,6 +330,10 @@ static assay_status sync_new_files(assay_publication *publication, assay_error *
 
 assay_status assay_publish_commit(assay_publication *publication, assay_error *err) {
     assay_status status = assay_publish_lock(publication, err);
+    if (status == ASSAY_OK &&
+        !assay_journal_note_folders(publication->scratch, publication->change, publication->n_changes)) {
+        status = io_error(err, "cannot write in", publication->scratch);
+    }
     if (status == ASSAY_OK) {
         status = prepare_folders(publication, err);
     }

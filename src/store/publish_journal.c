@@ -96,6 +96,39 @@ bool assay_journal_write(const char *scratch, const assay_change *change, size_t
     return written;
 }
 
+bool assay_journal_note_folders(const char *scratch, const assay_change *change, size_t n_changes) {
+    char *path = assay_text_format("%s/folders", scratch);
+    FILE *file = path == NULL ? NULL : fopen(path, "we");
+    bool written = file != NULL;
+    const char *last = "";
+    size_t last_size = 0;
+    for (size_t i = 0; written && i < n_changes; i++) {
+        const char *target = change[i].target, *slash = strrchr(target, '/');
+        size_t size = slash == NULL ? 0 : (size_t)(slash - target);
+        if (change[i].temporary != NULL && (size != last_size || strncmp(target, last, size) != 0)) {
+            written = fprintf(file, "%.*s\n", (int)size, target) > 0;
+            last = target;
+            last_size = size;
+        }
+    }
+    int why = path == NULL ? ENOMEM : errno;
+    if (file != NULL && fclose(file) != 0) {
+        why = errno;
+        written = false;
+    }
+    free(path);
+    errno = why;
+    return written;
+}
+
+void assay_journal_forget_folders(const char *scratch) {
+    char *path = assay_text_format("%s/folders", scratch);
+    if (path != NULL) {
+        (void)unlink(path);
+    }
+    free(path);
+}
+
 /* --- applying --- */
 
 /* Syncs the folder of `path` unless it is the one that was synced last. */
@@ -142,7 +175,8 @@ static void remove_empty_parents(const char *folder, char *path) {
     size_t keep = strlen(folder) + 1;
     for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
         *slash = '\0';
-        if (strlen(path) <= keep || strchr(path + keep, '/') == NULL || rmdir(path) != 0) {
+        if (strlen(path) <= keep || strchr(path + keep, '/') == NULL ||
+            (rmdir(path) != 0 && errno != ENOENT)) {
             return;
         }
     }
@@ -204,11 +238,38 @@ static void remove_scratch(const char *scratch) {
     (void)rmdir(scratch);
 }
 
+/* Takes away the empty folders and the probe files of a process that died before its commit. */
+static void remove_traces(const char *area, const char *name, const char *scratch) {
+    char *noted = assay_text_format("%s/folders", scratch), *line = NULL;
+    FILE *file = noted == NULL ? NULL : fopen(noted, "re");
+    size_t size = 0, area_size = strlen(area) - strlen(".assay");
+    for (ssize_t n; file != NULL && (n = getline(&line, &size, file)) > 0;) {
+        line[n - 1] = line[n - 1] == '\n' ? '\0' : line[n - 1];
+        char *probe = assay_text_format("%.*s%s/.assay-probe-%s", (int)area_size, area, line, name);
+        if (probe != NULL) {
+            (void)unlink(probe);
+            for (char *slash; (slash = strrchr(probe, '/')) != NULL && slash > probe + area_size;) {
+                *slash = '\0';
+                if (rmdir(probe) != 0 && errno != ENOENT) {
+                    break;
+                }
+            }
+        }
+        free(probe);
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    free(line);
+    free(noted);
+}
+
 void assay_journal_discard_unless_committed(const char *area, const char *name) {
     char *journal = assay_text_format("%s/%s/journal", area, name);
     char *scratch = assay_text_format("%s/%s", area, name);
     char *lock = assay_text_format("%s/%s.lock", area, name);
     if (journal != NULL && scratch != NULL && lock != NULL && access(journal, F_OK) != 0) {
+        remove_traces(area, name, scratch);
         remove_scratch(scratch);
         (void)unlink(lock);
     }

@@ -19,6 +19,11 @@ ASSAY_NODISCARD assay_status assay_journal_lock(const char *area, int *out_fd, a
 /* Writes SCRATCH/journal so that it is there whole, on disk, or not at all. False with errno. */
 bool assay_journal_write(const char *scratch, const assay_change *change, size_t n_changes);
 
+/* Notes the folders that files are to be put into, before they are made and tried, so that what a dead process left there
+ * can be taken away. assay_journal_forget_folders: they are in order. False with errno. */
+bool assay_journal_note_folders(const char *scratch, const assay_change *change, size_t n_changes);
+void assay_journal_forget_folders(const char *scratch);
+
 /* Makes the changes and then deletes the journal. ASSAY_E_IO: the journal stays. */
 ASSAY_NODISCARD assay_status assay_journal_apply(const char *folder, const char *scratch,
                                                  const assay_change *change, size_t n_changes,
