@@ -204,9 +204,12 @@ static assay_status parse_dates(const char *key, const char *text, assay_date_li
          at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
         char date[40];
         const char *begin = at + strspn(at, " ");
-        snprintf(date, sizeof date, "%.*s", (int)strcspn(begin, ", "), begin);
-        assay_status status =
-            date[0] == '\0' ? parse_date(key, text, &us[n], err) : parse_date(key, date, &us[n], err);
+        size_t length = strcspn(begin, ",");
+        while (length > 0 && begin[length - 1] == ' ')
+            length--;
+        snprintf(date, sizeof date, "%.*s", (int)length, begin);
+        bool whole = length > 0 && length < sizeof date; /* else the whole text is no date either */
+        assay_status status = parse_date(key, whole ? date : text, &us[n], err);
         if (status != ASSAY_OK) {
             free(us);
             return status;
@@ -359,7 +362,10 @@ const double *assay_config_params(const assay_config *config) {
 
 assay_status assay_config_check(const assay_config *config, assay_error *err) {
     const assay_settings *s = &config->settings;
-    if (s->start_date != ASSAY_NO_DATE && s->end_date != ASSAY_NO_DATE && s->start_date > s->end_date) {
+    int64_t last = s->end_date == ASSAY_NO_DATE ? INT64_MAX : s->end_date;
+    if (last % ASSAY_US_PER_DAY == 0)
+        last += ASSAY_US_PER_DAY - 1; /* a date means all of its day */
+    if (s->start_date != ASSAY_NO_DATE && s->start_date > last) {
         char start[32], end[32];
         assay_time_format(s->start_date, start, sizeof start);
         assay_time_format(s->end_date, end, sizeof end);
