@@ -98,6 +98,14 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_source(assay_panel_bu
                                                                   const char *name, uint32_t *out_source,
                                                                   assay_error *err);
 
+/* Optional, before the first row, once every symbol has its id: the times that rows will have. Rows then go straight to
+ * their cells and need no memory of their own, but only clean ones are taken: a duplicate, a price that is none, another
+ * symbol or time make add_rows fail with ASSAY_E_DATA, and the builder is spent. A time that no row has stays a bar.
+ * ASSAY_E_NOMEM, ASSAY_E_ARGUMENT. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_expect(assay_panel_builder *builder,
+                                                                  const int64_t *times, size_t n_times,
+                                                                  assay_error *err);
+
 /* Appends rows, in any order. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (unknown symbol id). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_rows(assay_panel_builder *builder,
                                                                     const assay_panel_rows *rows,

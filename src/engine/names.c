@@ -1,6 +1,8 @@
 /* Names of the enumerations as the tables have them, and the text of reasons and warnings. */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "assay/assay_result.h"
 
@@ -68,9 +70,48 @@ const char *assay_warning_text(uint32_t bit) {
     return find_warning(bit)->text;
 }
 
+/* A number with up to 6 decimals, rounded half up in magnitude; a run writes hundreds of thousands of them. Returns the
+ * length, or 0 where it is too large for this. */
+static size_t write_decimal(double value, int decimals, char *out) {
+    static const double scale[] = {1, 10, 100, 1000, 1e4, 1e5, 1e6};
+    if (decimals < 0 || decimals > 6 || !(fabs(value) < 1e12))
+        return 0;
+    uint64_t units = (uint64_t)(fabs(value) * scale[decimals] + 0.5);
+    char digits[24];
+    size_t n = 0, length = 0;
+    do {
+        digits[n++] = (char)('0' + units % 10);
+        units /= 10;
+        if (n == (size_t)decimals)
+            digits[n++] = '.';
+    } while (units != 0 || n <= (size_t)decimals + (decimals > 0));
+    if (value < 0)
+        out[length++] = '-';
+    while (n > 0)
+        out[length++] = digits[--n];
+    return length;
+}
+
+/* Appends a text as far as it fits, with room for the NUL. */
+static size_t append(char *out_text, size_t size, size_t used, const char *text, size_t length) {
+    size_t fits = used + 1 >= size ? 0 : size - used - 1;
+    size_t n = length < fits ? length : fits;
+    memcpy(out_text + used, text, n);
+    return used + n;
+}
+
 void assay_signal_reason(const assay_strategy *strategy, const assay_signal *signal, char *out_text,
                          size_t size) {
     const assay_signal_kind *kind = &strategy->kinds[signal->kind];
-    snprintf(out_text, size, "%s%.*f%s", kind->reason_before, kind->reason_decimals,
-             signal->value * kind->reason_scale, kind->reason_after);
+    char number[64];
+    if (size == 0)
+        return;
+    double shown = signal->value * kind->reason_scale;
+    size_t length = write_decimal(shown, kind->reason_decimals, number);
+    if (length == 0)
+        length = (size_t)snprintf(number, sizeof number, "%.6g", shown);
+    size_t used = append(out_text, size, 0, kind->reason_before, strlen(kind->reason_before));
+    used = append(out_text, size, used, number, length);
+    used = append(out_text, size, used, kind->reason_after, strlen(kind->reason_after));
+    out_text[used] = '\0';
 }

@@ -2,6 +2,7 @@
 #ifndef ASSAY_MARKET_BUILDER_H
 #define ASSAY_MARKET_BUILDER_H
 
+#include "market/calendar_index.h"
 #include "market/panel.h"
 #include "market/symbol_table.h"
 
@@ -14,6 +15,15 @@ typedef struct assay_raw_event {
     double split_ratio;
     double dividend;
 } assay_raw_event;
+
+/* Rows that go straight to their cells; see panel_direct.c. */
+typedef struct assay_direct {
+    assay_panel *panel; /* NULL: rows are gathered */
+    uint32_t *rank;
+    assay_calendar_index calendar;
+    unsigned char *taken; /* one bit a cell */
+    size_t n_rows, n_without_close;
+} assay_direct;
 
 struct assay_panel_builder {
     assay_symbol_table symbols;
@@ -28,7 +38,26 @@ struct assay_panel_builder {
         source_capacity;
     assay_raw_event *event;
     size_t n_events, event_capacity;
+    assay_direct direct;
 };
+
+/* True where a number cannot be a price (or, for volume, a volume). NaN is merely missing. */
+bool assay_is_bad_price(int column, double value);
+
+/* Keeps an event if it is one. ASSAY_E_DATA: negative or infinite. */
+ASSAY_NODISCARD assay_status assay_builder_add_event(assay_panel_builder *b, assay_raw_event event,
+                                                     assay_error *err);
+
+/* Sorts the symbols by bytes into the panel, which gets a copy of their names; out_rank[builder id] = panel number. */
+ASSAY_NODISCARD assay_status assay_builder_sort_symbols(assay_panel_builder *b, assay_panel *panel,
+                                                        uint32_t *out_rank, assay_error *err);
+
+void assay_direct_reset(assay_direct *direct);
+ASSAY_NODISCARD assay_status assay_direct_add_rows(assay_panel_builder *b, const assay_panel_rows *rows,
+                                                   assay_error *err);
+ASSAY_NODISCARD assay_status assay_direct_finish(assay_panel_builder *b, const assay_panel_options *options,
+                                                 assay_panel **out_panel, assay_panel_report *out_report,
+                                                 assay_error *err);
 
 /* Fills first_bar … n_irregular, event, factor_step and own_price of a panel whose columns are ready. `events` are the
  * raw events with panel symbol numbers, in any order. */

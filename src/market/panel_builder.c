@@ -11,6 +11,7 @@
 #include "base/dates.h"
 #include "base/number.h"
 #include "market/builder.h"
+#include "market/calendar_index.h"
 
 static const char *const column_name[ASSAY_N_PRICE_COLUMNS] = {"open", "high", "low", "close", "volume"};
 
@@ -41,6 +42,7 @@ void assay_panel_builder_destroy(assay_panel_builder *builder) {
     if (builder == NULL)
         return;
     free_rows(builder);
+    assay_direct_reset(&builder->direct);
     free(builder->event);
     assay_symbol_table_reset(&builder->symbols);
     assay_symbol_table_reset(&builder->sources);
@@ -99,7 +101,7 @@ static bool is_dividend(double dividend) {
     return !isnan(dividend) && dividend != 0;
 }
 
-static assay_status add_raw_event(assay_panel_builder *b, assay_raw_event event, assay_error *err) {
+assay_status assay_builder_add_event(assay_panel_builder *b, assay_raw_event event, assay_error *err) {
     if (is_split(event.split_ratio) || is_dividend(event.dividend)) {
         bool bad_split = is_split(event.split_ratio) && (event.split_ratio < 0 || isinf(event.split_ratio));
         if (bad_split || (is_dividend(event.dividend) && (event.dividend < 0 || isinf(event.dividend)))) {
@@ -124,6 +126,8 @@ static assay_status add_raw_event(assay_panel_builder *b, assay_raw_event event,
 assay_status assay_panel_builder_add_rows(assay_panel_builder *b, const assay_panel_rows *rows,
                                           assay_error *err) {
     size_t n = rows->n_rows;
+    if (b->direct.panel != NULL)
+        return assay_direct_add_rows(b, rows, err);
     for (size_t i = 0; i < n; i++) {
         if (rows->symbol[i] >= b->symbols.n_names)
             return assay_error_set(err, ASSAY_E_ARGUMENT,
@@ -139,7 +143,7 @@ assay_status assay_panel_builder_add_rows(assay_panel_builder *b, const assay_pa
                                  .ex_date_us = rows->timestamp_us[i],
                                  .split_ratio = rows->split_ratio == NULL ? ASSAY_NAN : rows->split_ratio[i],
                                  .dividend = rows->dividend == NULL ? ASSAY_NAN : rows->dividend[i]};
-        status = add_raw_event(b, event, err);
+        status = assay_builder_add_event(b, event, err);
     }
     if (status != ASSAY_OK)
         return status;
@@ -168,10 +172,10 @@ assay_status assay_panel_builder_add_event(assay_panel_builder *b, uint32_t symb
                                b->symbols.n_names);
     assay_raw_event event = {
         .symbol = symbol, .ex_date_us = ex_date_us, .split_ratio = split_ratio, .dividend = cash_dividend};
-    return add_raw_event(b, event, err);
+    return assay_builder_add_event(b, event, err);
 }
 
-/* --- symbols and calendar --- */
+/* --- symbols --- */
 
 typedef struct named_id {
     const char *name;
@@ -182,18 +186,17 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(((const named_id *)a)->name, ((const named_id *)b)->name);
 }
 
-/* Sorts the symbols by bytes into the panel; out_rank[builder id] = panel number. */
-static assay_status sort_symbols(assay_panel_builder *b, assay_panel *panel, uint32_t *out_rank,
-                                 assay_error *err) {
+assay_status assay_builder_sort_symbols(assay_panel_builder *b, assay_panel *panel, uint32_t *out_rank,
+                                        assay_error *err) {
     size_t n = b->symbols.n_names;
     named_id *sorted = malloc(n * sizeof *sorted);
     panel->name = malloc(n * sizeof *panel->name);
-    if (sorted == NULL || panel->name == NULL) {
+    panel->name_block = malloc(b->symbols.n_bytes);
+    if (sorted == NULL || panel->name == NULL || panel->name_block == NULL) {
         free(sorted);
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
     }
-    panel->name_block = b->symbols.bytes; /* the panel takes the names over */
-    b->symbols.bytes = NULL;
+    memcpy(panel->name_block, b->symbols.bytes, b->symbols.n_bytes);
     for (size_t i = 0; i < n; i++)
         sorted[i] = (named_id){panel->name_block + b->symbols.begin[i], (uint32_t)i};
     qsort(sorted, n, sizeof *sorted, compare_names);
@@ -203,107 +206,6 @@ static assay_status sort_symbols(assay_panel_builder *b, assay_panel *panel, uin
     }
     free(sorted);
     return ASSAY_OK;
-}
-
-typedef struct calendar_index {
-    int64_t first_us;
-    int64_t unit_us;  /* 0: times are too irregular for a table; search */
-    uint32_t *bar_of; /* bar of first + i units */
-} calendar_index;
-
-static int compare_times(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The coarsest of day, minute and second that divides every time and needs a table of bearable size; 0: none. */
-static int64_t common_unit(const assay_panel_builder *b, int64_t first, int64_t last) {
-    static const int64_t units[] = {ASSAY_US_PER_DAY, 60000000, 1000000};
-    const int64_t longest_table = 1 << 25;
-    for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
-        size_t i = 0;
-        while (i < b->n_rows && b->timestamp_us[i] % units[u] == 0)
-            i++;
-        if (i == b->n_rows)
-            return last / units[u] - first / units[u] < longest_table ? units[u] : 0;
-    }
-    return 0;
-}
-
-/* Sorted distinct times by a table with one entry a unit. */
-static assay_status calendar_by_table(const assay_panel_builder *b, assay_panel *panel, calendar_index *index,
-                                      int64_t last, assay_error *err) {
-    size_t n_units = (size_t)((last - index->first_us) / index->unit_us) + 1;
-    index->bar_of = calloc(n_units, sizeof *index->bar_of);
-    if (index->bar_of == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu rows", b->n_rows);
-    for (size_t i = 0; i < b->n_rows; i++)
-        index->bar_of[(b->timestamp_us[i] - index->first_us) / index->unit_us] = 1;
-    for (size_t u = 0; u < n_units; u++)
-        panel->n_bars += index->bar_of[u];
-    panel->timestamp_us = malloc(panel->n_bars * sizeof *panel->timestamp_us);
-    if (panel->timestamp_us == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu bars", panel->n_bars);
-    uint32_t bar = 0;
-    for (size_t u = 0; u < n_units; u++) {
-        if (index->bar_of[u] == 0)
-            continue;
-        panel->timestamp_us[bar] = index->first_us + (int64_t)u * index->unit_us;
-        index->bar_of[u] = bar++;
-    }
-    return ASSAY_OK;
-}
-
-static assay_status calendar_by_sorting(const assay_panel_builder *b, assay_panel *panel, assay_error *err) {
-    panel->timestamp_us = malloc(b->n_rows * sizeof *panel->timestamp_us);
-    if (panel->timestamp_us == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu rows", b->n_rows);
-    memcpy(panel->timestamp_us, b->timestamp_us, b->n_rows * sizeof *panel->timestamp_us);
-    qsort(panel->timestamp_us, b->n_rows, sizeof *panel->timestamp_us, compare_times);
-    for (size_t i = 0; i < b->n_rows; i++) {
-        if (panel->n_bars == 0 || panel->timestamp_us[panel->n_bars - 1] != panel->timestamp_us[i])
-            panel->timestamp_us[panel->n_bars++] = panel->timestamp_us[i];
-    }
-    return ASSAY_OK;
-}
-
-static assay_status make_calendar(const assay_panel_builder *b, assay_panel *panel, calendar_index *index,
-                                  assay_error *err) {
-    int64_t last = b->timestamp_us[0];
-    index->first_us = last;
-    for (size_t i = 0; i < b->n_rows; i++) {
-        index->first_us = b->timestamp_us[i] < index->first_us ? b->timestamp_us[i] : index->first_us;
-        last = b->timestamp_us[i] > last ? b->timestamp_us[i] : last;
-    }
-    index->unit_us = common_unit(b, index->first_us, last);
-    assay_status status = index->unit_us != 0 ? calendar_by_table(b, panel, index, last, err)
-                                              : calendar_by_sorting(b, panel, err);
-    if (status != ASSAY_OK)
-        return status;
-    panel->day = malloc(panel->n_bars * sizeof *panel->day);
-    if (panel->day == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a calendar of %zu bars", panel->n_bars);
-    for (size_t t = 0; t < panel->n_bars; t++)
-        panel->day[t] = assay_day_of_us(panel->timestamp_us[t]);
-    if (panel->n_bars >= UINT32_MAX || panel->n_symbols >= UINT32_MAX)
-        return assay_error_set(err, ASSAY_E_DATA, "a panel of %zu bars and %zu symbols is too large",
-                               panel->n_bars, panel->n_symbols);
-    return ASSAY_OK;
-}
-
-/* The bar of a time that is in the calendar. */
-static size_t find_bar(const assay_panel *panel, const calendar_index *index, int64_t time) {
-    if (index->unit_us != 0)
-        return index->bar_of[(time - index->first_us) / index->unit_us];
-    size_t low = 0, high = panel->n_bars;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (panel->timestamp_us[middle] < time)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 /* --- rows to cells --- */
@@ -319,7 +221,7 @@ typedef struct scatter {
     const assay_panel_options *options;
     assay_panel_report *report;
     const uint32_t *rank;
-    calendar_index calendar;
+    assay_calendar_index calendar;
     unsigned char *taken;   /* one bit a cell, while no duplicate has been seen */
     size_t *winner;         /* row + 1 of each cell, after one has */
     unsigned char *dropped; /* one byte a row, with events that must follow their rows; may be NULL */
@@ -337,7 +239,7 @@ static assay_status refuse_price(const scatter *sc, size_t row, int column, doub
 }
 
 /* True where a number cannot be a price (or, for volume, a volume). NaN is merely missing. */
-static bool is_bad(int column, double value) {
+bool assay_is_bad_price(int column, double value) {
     return column == ASSAY_COLUMN_VOLUME ? value < 0 || isinf(value) : value <= 0 || isinf(value);
 }
 
@@ -346,7 +248,7 @@ static assay_status check_row(const scatter *sc, size_t row, bool *out_keep, ass
     *out_keep = true;
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
         const double *column = sc->builder->column[c];
-        if (column == NULL || !is_bad(c, column[row]))
+        if (column == NULL || !assay_is_bad_price(c, column[row]))
             continue;
         if (sc->options->on_bad_data == ASSAY_BAD_DATA_ERROR)
             return refuse_price(sc, row, c, column[row], err);
@@ -361,7 +263,7 @@ static void put_row(const scatter *sc, size_t row, size_t cell) {
         const double *column = sc->builder->column[c];
         if (column != NULL)
             sc->panel->column[c][cell] =
-                isnan(column[row]) || is_bad(c, column[row]) ? ASSAY_NAN : column[row];
+                isnan(column[row]) || assay_is_bad_price(c, column[row]) ? ASSAY_NAN : column[row];
     }
 }
 
@@ -382,7 +284,7 @@ static bool replaces(const assay_panel_builder *b, size_t row, size_t old_row) {
 
 static size_t cell_of(const scatter *sc, size_t row) {
     const assay_panel_builder *b = sc->builder;
-    return find_bar(sc->panel, &sc->calendar, b->timestamp_us[row]) * sc->panel->stride +
+    return assay_calendar_bar(sc->panel, &sc->calendar, b->timestamp_us[row]) * sc->panel->stride +
            sc->rank[b->symbol[row]];
 }
 
@@ -514,9 +416,9 @@ static void settle_events(scatter *sc) {
 }
 
 static assay_status build(assay_panel_builder *b, scatter *sc, uint32_t *rank, assay_error *err) {
-    assay_status status = sort_symbols(b, sc->panel, rank, err);
+    assay_status status = assay_builder_sort_symbols(b, sc->panel, rank, err);
     if (status == ASSAY_OK)
-        status = make_calendar(b, sc->panel, &sc->calendar, err);
+        status = assay_calendar_make(sc->panel, b->timestamp_us, b->n_rows, &sc->calendar, err);
     if (status == ASSAY_OK)
         status = fill_columns(sc, err);
     if (status != ASSAY_OK)
@@ -532,6 +434,8 @@ assay_status assay_panel_builder_finish(assay_panel_builder *b, const assay_pane
                                         assay_panel **out_panel, assay_panel_report *out_report,
                                         assay_error *err) {
     *out_panel = NULL;
+    if (b->direct.panel != NULL)
+        return assay_direct_finish(b, options, out_panel, out_report, err);
     assay_panel_report report = {.n_rows = b->n_rows};
     if (b->n_rows == 0 || b->column[ASSAY_COLUMN_CLOSE] == NULL)
         return assay_error_set(err, ASSAY_E_DATA, "no row has a close price: there is nothing to run on");

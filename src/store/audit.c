@@ -288,6 +288,7 @@ assay_status assay_store_audit(assay_store *store, const char *run_id, assay_aud
         return assay_error_set(err, ASSAY_E_ARGUMENT,
                                "assay_store_audit needs a store, a run and a place for the report");
     }
+    assay_store_all_threads(store);
     *out_report = (assay_audit_report){0};
     assay_status status = read_run(store, run_id, err);
     if (status == ASSAY_OK) {

@@ -146,6 +146,7 @@ assay_status assay_store_compare_runs(assay_store *store, const char *run_id_a, 
     if (store == NULL || run_id_a == NULL || run_id_b == NULL || out_differences == NULL) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_store_compare_runs needs a store and two runs");
     }
+    assay_store_all_threads(store);
     if (out_first == NULL || first_size == 0) {
         out_first = ignored;
         first_size = sizeof ignored;

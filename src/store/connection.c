@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/parallel.h"
 #include "publish.h"
 #include "row_source.h"
 #include "store.h"
@@ -96,6 +97,25 @@ static assay_status check_folder(assay_store *store, bool create, assay_error *e
     return ASSAY_OK;
 }
 
+static void set_threads(assay_store *store, unsigned n) {
+    char sql[48];
+    if (store->duckdb_threads == n) {
+        return;
+    }
+    (void)snprintf(sql, sizeof sql, "SET threads TO %u", n);
+    if (duckdb_query(store->connection, sql, NULL) == DuckDBSuccess) { /* if not, it is only slower */
+        store->duckdb_threads = n;
+    }
+}
+
+void assay_store_single_thread(assay_store *store) {
+    set_threads(store, 1);
+}
+
+void assay_store_all_threads(assay_store *store) {
+    set_threads(store, assay_thread_count(store->n_threads));
+}
+
 assay_status assay_store_open(const char *folder, bool create, unsigned n_threads, assay_store **out_store,
                               assay_error *err) {
     if (folder == NULL || folder[0] == '\0' || out_store == NULL) {
@@ -116,7 +136,8 @@ assay_status assay_store_open(const char *folder, bool create, unsigned n_thread
         status = assay_publish_recover(store->folder, err);
     }
     if (status == ASSAY_OK) {
-        status = assay_duckdb_open(n_threads, &store->database, &store->connection, err);
+        store->duckdb_threads = 1;
+        status = assay_duckdb_open(1, &store->database, &store->connection, err);
     }
     if (status == ASSAY_OK) {
         status = assay_row_source_register(store, err);

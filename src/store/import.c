@@ -70,6 +70,7 @@ assay_status assay_store_import(assay_store *store, const char *file, const assa
     if (store == NULL || file == NULL) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_store_import needs a store and a file");
     }
+    assay_store_all_threads(store);
     spec = spec == NULL ? &defaults : spec;
     assay_status status = assay_import_stage_file(store, file, spec, &report, err);
     if (status == ASSAY_OK) {

@@ -119,6 +119,7 @@ assay_status assay_store_load_panel(assay_store *store, const assay_load_spec *s
                                "assay_store_load_panel needs a store, a specification and a place "
                                "for the panel");
     }
+    assay_store_single_thread(store);
     *out_panel = NULL;
     assay_load_report report = {.frequency = store->frequency};
     assay_prices_table table;

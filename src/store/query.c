@@ -182,8 +182,8 @@ assay_status assay_query_error(duckdb_result *result, const char *what, assay_er
 
 /* --- statements --- */
 
-assay_status assay_query_run(duckdb_connection connection, const char *sql, const assay_arg *args,
-                             size_t n_args, const char *what, duckdb_result *out_result, assay_error *err) {
+static assay_status run(duckdb_connection connection, const char *sql, const assay_arg *args, size_t n_args,
+                        const char *what, bool stream, duckdb_result *out_result, assay_error *err) {
     duckdb_prepared_statement statement = NULL;
     assay_status status = ASSAY_OK;
     if (sql == NULL) {
@@ -199,12 +199,24 @@ assay_status assay_query_run(duckdb_connection connection, const char *sql, cons
             status = assay_error_set(err, ASSAY_E_INTERNAL, "%s: parameter %zu cannot be bound", what, i + 1);
         }
     }
-    if (status == ASSAY_OK && duckdb_execute_prepared(statement, out_result) != DuckDBSuccess) {
+    if (status == ASSAY_OK && (stream ? duckdb_execute_prepared_streaming(statement, out_result)
+                                      : duckdb_execute_prepared(statement, out_result)) != DuckDBSuccess) {
         status = assay_query_error(out_result, what, err);
         duckdb_destroy_result(out_result);
     }
     duckdb_destroy_prepare(&statement);
     return status;
+}
+
+assay_status assay_query_run(duckdb_connection connection, const char *sql, const assay_arg *args,
+                             size_t n_args, const char *what, duckdb_result *out_result, assay_error *err) {
+    return run(connection, sql, args, n_args, what, false, out_result, err);
+}
+
+assay_status assay_query_stream(duckdb_connection connection, const char *sql, const assay_arg *args,
+                                size_t n_args, const char *what, duckdb_result *out_result,
+                                assay_error *err) {
+    return run(connection, sql, args, n_args, what, true, out_result, err);
 }
 
 assay_status assay_query_do(duckdb_connection connection, const char *sql, const assay_arg *args,

@@ -56,6 +56,12 @@ ASSAY_NODISCARD assay_status assay_query_run(duckdb_connection connection, const
                                              const assay_arg *args, size_t n_args, const char *what,
                                              duckdb_result *out_result, assay_error *err);
 
+/* The same, but the result is made while it is fetched, in little memory. It can fail then: after the last chunk ask
+ * duckdb_result_error. */
+ASSAY_NODISCARD assay_status assay_query_stream(duckdb_connection connection, const char *sql,
+                                                const assay_arg *args, size_t n_args, const char *what,
+                                                duckdb_result *out_result, assay_error *err);
+
 /* The same without a result. */
 ASSAY_NODISCARD assay_status assay_query_do(duckdb_connection connection, const char *sql,
                                             const assay_arg *args, size_t n_args, const char *what,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/dates.h"
 
 enum { CHUNK = 2048, N_NUMBERS = ASSAY_N_READ - 2 };
@@ -211,16 +212,92 @@ static assay_status read_chunk(const assay_prices_table *table, const assay_load
     return assay_panel_builder_add_rows(reading->builder, &block_rows, err);
 }
 
+/* --- what to expect --- */
+
+enum {
+    MOST_FILES_READ_TWICE = 256
+}; /* opening thousands of small files again would cost more than it saves */
+
+/* The distinct values of one column of the query, given to `take`. */
+static assay_status each_distinct(assay_store *store, const assay_prices_table *table,
+                                  const assay_load_spec *spec, const char *column,
+                                  assay_status (*take)(void *context, duckdb_vector vector, size_t n,
+                                                       assay_error *err),
+                                  void *context, assay_error *err) {
+    assay_sql sql = {0};
+    assay_arg args[4];
+    duckdb_result result;
+    assay_sql_add(&sql, "SELECT DISTINCT %s FROM (", column);
+    assay_prices_sql(table, spec, false, &sql);
+    assay_sql_add(&sql, ") WHERE %s IS NOT NULL", column);
+    size_t n_args = assay_prices_args(table, spec, args);
+    assay_status status = assay_query_run(store->connection, sql.failed ? NULL : sql.text, args, n_args,
+                                          "cannot read the prices table", &result, err);
+    assay_sql_reset(&sql);
+    if (status != ASSAY_OK) {
+        return status;
+    }
+    duckdb_data_chunk chunk;
+    while (status == ASSAY_OK && (chunk = duckdb_fetch_chunk(result)) != NULL) {
+        status =
+            take(context, duckdb_data_chunk_get_vector(chunk, 0), duckdb_data_chunk_get_size(chunk), err);
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    duckdb_destroy_result(&result);
+    return status;
+}
+
+static assay_status take_symbols(void *context, duckdb_vector vector, size_t n, assay_error *err) {
+    uint32_t ids[CHUNK];
+    return assay_symbol_lookup_ids(context, duckdb_vector_get_data(vector), NULL, n, ids, err);
+}
+
+typedef struct time_list {
+    int64_t *us;
+    size_t n, capacity;
+    bool daily;
+} time_list;
+
+static assay_status take_times(void *context, duckdb_vector vector, size_t n, assay_error *err) {
+    time_list *list = context;
+    assay_status status = ASSAY_RESERVE(list->us, list->capacity, list->n + n, err);
+    if (status == ASSAY_OK) {
+        (void)to_dates(duckdb_vector_get_data(vector), n, list->daily, list->us + list->n);
+        list->n += n;
+    }
+    return status;
+}
+
+/* Tells the builder which symbols and times will come: rows then need no memory beside their cells. What goes wrong here
+ * goes wrong in the reading itself, which has the better message. */
+static void expect(assay_store *store, const assay_prices_table *table, const assay_load_spec *spec,
+                   assay_price_reading *reading) {
+    time_list times = {.daily = table->daily};
+    assay_error ignored;
+    if (reading->with_version || table->files.count > MOST_FILES_READ_TWICE) {
+        return;
+    }
+    if (each_distinct(store, table, spec, "p_symbol", take_symbols, &reading->symbols, &ignored) ==
+            ASSAY_OK &&
+        each_distinct(store, table, spec, "p_timestamp", take_times, &times, &ignored) == ASSAY_OK &&
+        times.n > 0) {
+        (void)!assay_panel_builder_expect(reading->builder, times.us, times.n, &ignored);
+    }
+    free(times.us);
+}
+
 assay_status assay_prices_read(assay_store *store, const assay_prices_table *table,
                                const assay_load_spec *spec, assay_price_reading *reading, assay_error *err) {
     assay_sql sql = {0};
     assay_arg args[4];
     duckdb_result result;
     assay_error first;
+    expect(store, table, spec, reading);
     assay_prices_sql(table, spec, reading->with_version, &sql);
     size_t n_args = assay_prices_args(table, spec, args);
-    assay_status status = assay_query_run(store->connection, sql.failed ? NULL : sql.text, args, n_args,
-                                          "cannot read the prices table", &result, &first);
+    const char *what = "cannot read the prices table";
+    assay_status status = assay_query_stream(store->connection, sql.failed ? NULL : sql.text, args, n_args,
+                                             what, &result, &first);
     assay_sql_reset(&sql);
     if (status != ASSAY_OK) {
         return assay_prices_diagnose(store, table, &first, err);
@@ -244,6 +321,10 @@ assay_status assay_prices_read(assay_store *store, const assay_prices_table *tab
         duckdb_destroy_data_chunk(&chunk);
     }
     free(rows);
+    if (status == ASSAY_OK && duckdb_result_error(&result) != NULL) { /* it broke on the way */
+        (void)assay_query_error(&result, what, &first);
+        status = assay_prices_diagnose(store, table, &first, err);
+    }
     duckdb_destroy_result(&result);
     return status;
 }

@@ -22,6 +22,17 @@ static void free_scan(void *memory) {
     free(state);
 }
 
+static const char *const *names_of(const assay_row_job *job, size_t column, size_t *out_n) {
+    return job->names == NULL ? NULL : job->names(job->context, column, out_n);
+}
+
+static duckdb_logical_type type_of(const assay_row_job *job, size_t column) {
+    size_t n = 0;
+    const char *const *names = names_of(job, column, &n);
+    return names == NULL ? duckdb_create_logical_type(job->column[column].type)
+                         : duckdb_create_enum_type((const char **)(uintptr_t)names, n);
+}
+
 static void bind(duckdb_bind_info info) {
     const assay_store *store = duckdb_bind_get_extra_info(info);
     const assay_row_job *job = store->row_job;
@@ -30,7 +41,7 @@ static void bind(duckdb_bind_info info) {
         return;
     }
     for (size_t i = 0; i < job->n_columns; i++) {
-        duckdb_logical_type type = duckdb_create_logical_type(job->column[i].type);
+        duckdb_logical_type type = type_of(job, i);
         duckdb_bind_add_result_column(info, job->column[i].name, type);
         duckdb_destroy_logical_type(&type);
     }
@@ -55,6 +66,33 @@ static void init(duckdb_init_info info) {
     duckdb_init_set_max_threads(info, 1);
 }
 
+/* DuckDB keeps the codes of an enumeration in as few bytes as its number of names needs. */
+static void put_codes(const assay_row_job *job, size_t column, size_t n_names, size_t first, size_t n,
+                      duckdb_vector vector) {
+    uint32_t code[CHUNK];
+    void *data = duckdb_vector_get_data(vector);
+    job->codes(job->context, column, first, n, code);
+    for (size_t i = 0; i < n; i++) {
+        if (n_names <= UINT8_MAX) {
+            ((uint8_t *)data)[i] = (uint8_t)code[i];
+        } else if (n_names <= UINT16_MAX) {
+            ((uint16_t *)data)[i] = (uint16_t)code[i];
+        } else {
+            ((uint32_t *)data)[i] = code[i];
+        }
+    }
+}
+
+static bool fill_column(const assay_row_job *job, size_t column, size_t first, size_t n,
+                        duckdb_vector vector) {
+    size_t n_names = 0;
+    if (names_of(job, column, &n_names) == NULL) {
+        return job->fill(job->context, column, first, n, vector);
+    }
+    put_codes(job, column, n_names, first, n, vector);
+    return true;
+}
+
 static void next_chunk(duckdb_function_info info, duckdb_data_chunk output) {
     const assay_store *store = duckdb_function_get_extra_info(info);
     const assay_row_job *job = store->row_job;
@@ -64,8 +102,7 @@ static void next_chunk(duckdb_function_info info, duckdb_data_chunk output) {
         if (state->column[i] >= job->n_columns) {
             continue; /* a row number that nobody reads, as in count(*) */
         }
-        if (!job->fill(job->context, state->column[i], state->next, n,
-                       duckdb_data_chunk_get_vector(output, i))) {
+        if (!fill_column(job, state->column[i], state->next, n, duckdb_data_chunk_get_vector(output, i))) {
             duckdb_function_set_error(info, "out of memory");
             return;
         }

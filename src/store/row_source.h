@@ -18,6 +18,10 @@ struct assay_row_job {
     size_t n_columns;
     size_t n_rows;
     bool (*fill)(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector);
+    /* Texts that repeat, as codes into a list of distinct names: DuckDB then writes the list and the codes, and need not
+     * hash every text. `names` returns NULL for a column that `fill` makes; NULL itself: no such columns. */
+    const char *const *(*names)(const void *context, size_t column, size_t *out_n_names);
+    void (*codes)(const void *context, size_t column, size_t first, size_t n, uint32_t *out_code);
     const void *context;
 };
 

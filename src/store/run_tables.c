@@ -20,6 +20,7 @@
 
 void assay_run_rows_reset(assay_run_rows *rows) {
     free(rows->symbol);
+    free(rows->symbol_name);
     *rows = (assay_run_rows){0};
 }
 
@@ -32,6 +33,37 @@ static void list_warnings(uint32_t bits, char *out_text, size_t size) {
                              assay_warning_name(1U << i));
             used += n > 0 ? (size_t)n : 0;
         }
+    }
+}
+
+/* Columns of backtest_signals whose numbers have names. */
+static const struct {
+    size_t signal_column;
+    const char *(*name)(int);
+} enumerations[ASSAY_N_ENUMS] = {
+    {3, assay_action_name}, {10, assay_signal_status_name}, {11, assay_outcome_name}};
+
+static void list_enum_names(assay_run_rows *rows) {
+    for (size_t i = 0; i < ASSAY_N_ENUMS; i++) {
+        size_t n = 0;
+        while (n < ASSAY_MOST_ENUM_NAMES && strcmp(enumerations[i].name((int)n), "?") != 0) {
+            rows->enum_name[i][n] = enumerations[i].name((int)n);
+            n++;
+        }
+        rows->n_enum_names[i] = n;
+    }
+}
+
+/* The code of a kind's signal_type among the distinct ones. */
+static void name_kind(assay_run_rows *rows, uint32_t kind) {
+    const char *name = rows->strategy->kinds[kind].signal_type;
+    uint32_t code = 0;
+    while (code < rows->n_kind_names && strcmp(rows->kind_name[code], name) != 0) {
+        code++;
+    }
+    rows->kind_code[kind] = code;
+    if (code == rows->n_kind_names) {
+        rows->kind_name[rows->n_kind_names++] = name;
     }
 }
 
@@ -51,14 +83,18 @@ assay_status assay_run_rows_init(assay_run_rows *rows, const assay_run_info *inf
     rows->strategy_name = assay_row_text(rows->strategy->name);
     for (uint32_t i = 0; i < rows->strategy->n_kinds && i < ASSAY_MAX_KINDS; i++) {
         rows->kind[i] = assay_row_text(rows->strategy->kinds[i].signal_type);
+        name_kind(rows, i);
     }
+    list_enum_names(rows);
     size_t n_symbols = assay_panel_n_symbols(rows->panel);
     rows->symbol = malloc((n_symbols + 1) * sizeof *rows->symbol);
-    if (rows->symbol == NULL) {
+    rows->symbol_name = malloc((n_symbols + 1) * sizeof *rows->symbol_name);
+    if (rows->symbol == NULL || rows->symbol_name == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the run %s", info->run_id);
     }
     for (size_t i = 0; i < n_symbols; i++) {
-        rows->symbol[i] = assay_row_text(assay_panel_symbol(rows->panel, i));
+        rows->symbol_name[i] = assay_panel_symbol(rows->panel, i);
+        rows->symbol[i] = assay_row_text(rows->symbol_name[i]);
     }
     assay_panel_fingerprint(rows->panel, rows->fingerprint);
     list_warnings(assay_result_warnings(result), rows->warnings, sizeof rows->warnings);
@@ -105,24 +141,11 @@ static bool fill_signals(const void *context, size_t column, size_t first, size_
     const assay_run_rows *rows = context;
     const assay_signal *signal = rows->signal + first;
     void *data = duckdb_vector_get_data(vector);
-    duckdb_string_t *text = data;
     double *number = data;
     int64_t *time = data;
     switch (column) {
-    case 0:
-        EACH_ROW text[i] = rows->run_id;
-        break;
     case 1:
         EACH_ROW time[i] = rows->time[signal[i].bar];
-        break;
-    case 2:
-        EACH_ROW text[i] = rows->symbol[signal[i].symbol];
-        break;
-    case 3:
-        EACH_ROW text[i] = assay_row_text(assay_action_name(signal[i].action));
-        break;
-    case 4:
-        EACH_ROW text[i] = rows->kind[signal[i].kind];
         break;
     case 5:
         EACH_ROW number[i] = signal[i].strength;
@@ -130,26 +153,68 @@ static bool fill_signals(const void *context, size_t column, size_t first, size_
     case 6:
         EACH_ROW number[i] = signal[i].target_position;
         break;
-    case 7:
-        EACH_ROW put_reason(rows, &signal[i], vector, i);
-        break;
-    case 8:
-        EACH_ROW text[i] = rows->parameters;
-        break;
     case 9:
         EACH_ROW number[i] = signal[i].score;
         break;
-    case 10:
-        EACH_ROW text[i] = assay_row_text(assay_signal_status_name(signal[i].status));
-        break;
-    case 11:
-        EACH_ROW text[i] = assay_row_text(assay_outcome_name(signal[i].outcome));
-        break;
     default:
-        EACH_ROW text[i] = rows->strategy_name;
+        EACH_ROW put_reason(rows, &signal[i], vector, i);
         break;
     }
     return true;
+}
+
+static const char *const *signal_names(const void *context, size_t column, size_t *out_n_names) {
+    const assay_run_rows *rows = context;
+    for (size_t i = 0; i < ASSAY_N_ENUMS; i++) {
+        if (enumerations[i].signal_column == column) {
+            *out_n_names = rows->n_enum_names[i];
+            return rows->enum_name[i];
+        }
+    }
+    switch (column) {
+    case 0:
+        *out_n_names = 1;
+        return &rows->info->run_id;
+    case 2:
+        *out_n_names = assay_panel_n_symbols(rows->panel);
+        return rows->symbol_name;
+    case 4:
+        *out_n_names = rows->n_kind_names;
+        return rows->kind_name;
+    case 8:
+        *out_n_names = 1;
+        return &rows->info->parameters_json;
+    case 12:
+        *out_n_names = 1;
+        return &rows->strategy->name;
+    default:
+        return NULL;
+    }
+}
+
+static void signal_codes(const void *context, size_t column, size_t first, size_t n, uint32_t *out_code) {
+    const assay_run_rows *rows = context;
+    const assay_signal *signal = rows->signal + first;
+    switch (column) {
+    case 2:
+        EACH_ROW out_code[i] = signal[i].symbol;
+        break;
+    case 3:
+        EACH_ROW out_code[i] = signal[i].action;
+        break;
+    case 4:
+        EACH_ROW out_code[i] = rows->kind_code[signal[i].kind];
+        break;
+    case 10:
+        EACH_ROW out_code[i] = signal[i].status;
+        break;
+    case 11:
+        EACH_ROW out_code[i] = signal[i].outcome;
+        break;
+    default:
+        EACH_ROW out_code[i] = 0;
+        break;
+    }
 }
 
 /* --- backtest_fills --- */
@@ -566,17 +631,21 @@ const char *assay_run_table_name(size_t index) {
 
 assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows) {
 #define JOB(columns, count, function)                                                                        \
-    (assay_row_job) {                                                                                        \
-        .column = (columns), .n_columns = sizeof(columns) / sizeof *(columns), .n_rows = (count),            \
-        .fill = (function), .context = rows                                                                  \
-    }
+    (assay_row_job){.column = (columns),                                                                     \
+                    .n_columns = sizeof(columns) / sizeof *(columns),                                        \
+                    .n_rows = (count),                                                                       \
+                    .fill = (function),                                                                      \
+                    .context = rows}
+    assay_row_job signals = JOB(signal_columns, rows->n_signals, fill_signals);
+    signals.names = signal_names;
+    signals.codes = signal_codes;
     switch (index) {
     case 0:
         return JOB(trade_columns, rows->n_trades, fill_trades);
     case 1:
         return JOB(snapshot_columns, rows->n_snapshots, fill_snapshots);
     case 2:
-        return JOB(signal_columns, rows->n_signals, fill_signals);
+        return signals;
     case 3:
         return JOB(fill_columns, rows->n_fills, fill_fills);
     case 4:

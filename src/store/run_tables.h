@@ -4,7 +4,7 @@
 
 #include "row_source.h"
 
-enum { ASSAY_N_RUN_TABLES = 6 };
+enum { ASSAY_N_RUN_TABLES = 6, ASSAY_N_ENUMS = 3, ASSAY_MOST_ENUM_NAMES = 16 };
 
 /* Everything that rows are made of: the records of the result and the texts that they name. */
 typedef struct assay_run_rows {
@@ -22,6 +22,12 @@ typedef struct assay_run_rows {
     duckdb_string_t run_id, parameters, strategy_name;
     duckdb_string_t *symbol; /* of the panel */
     duckdb_string_t kind[ASSAY_MAX_KINDS];
+    /* the same as lists of names, for columns of codes */
+    const char **symbol_name;
+    const char *enum_name[ASSAY_N_ENUMS][ASSAY_MOST_ENUM_NAMES]; /* actions, statuses, outcomes */
+    size_t n_enum_names[ASSAY_N_ENUMS];
+    const char *kind_name[ASSAY_MAX_KINDS];
+    uint32_t kind_code[ASSAY_MAX_KINDS], n_kind_names; /* kinds may share a signal_type */
     char fingerprint[33];
     char warnings[512];
     double initial_capital;

@@ -132,6 +132,7 @@ assay_status assay_store_write_panel(assay_store *store, const assay_panel *pane
     if (store == NULL || panel == NULL) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_store_write_panel needs a store and a panel");
     }
+    assay_store_all_threads(store);
     panel_rows rows = {.panel = panel, .symbol = malloc((panel->n_symbols + 1) * sizeof *rows.symbol)};
     if (rows.symbol == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the panel");

@@ -85,6 +85,7 @@ assay_status assay_store_write_run(assay_store *store, const assay_run_info *inf
         return assay_error_set(err, ASSAY_E_ARGUMENT,
                                "assay_store_write_run needs a store, a run and its result");
     }
+    assay_store_single_thread(store);
     if (!is_run_id(info->run_id)) {
         return assay_error_set(
             err, ASSAY_E_ARGUMENT,
