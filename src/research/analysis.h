@@ -30,9 +30,8 @@ enum { ASSAY_MOST_LEVELS = 1000, ASSAY_AXIS_PARTS = 10 };
 /* The scores of the points that share one value of an axis, or one part of it. */
 typedef struct assay_axis_level {
     uint64_t index; /* of the value (assay_points_axis_text), or of the part */
-    double begin,
-        end; /* the value's number twice, NaN for a text; of a part, from begin up to, but without, end (the last
-                        * part: with its end) */
+    /* The value's number twice, NaN for a text; or a part, from begin up to end without it (the last one: with it). */
+    double begin, end;
     size_t count; /* points with a score; 0 leaves NaN below */
     double mean, median, min, max;
 } assay_axis_level;
@@ -48,9 +47,9 @@ typedef struct assay_sensitivity {
     double variance_share;
 } assay_sensitivity;
 
-/* Of one axis. n_points must be assay_points_count. A range, or an axis of more than ASSAY_MOST_LEVELS values, is cut into up to
- * ASSAY_AXIS_PARTS parts that are equally probable. Memory: n_points doubles and numbers for the time being. On success free with assay_sensitivity_reset; on failure
- * there is nothing to free. ASSAY_E_ARGUMENT, ASSAY_E_NOMEM. */
+/* Of one axis. n_points must be assay_points_count. A range, or an axis of more than ASSAY_MOST_LEVELS values, is cut into
+ * up to ASSAY_AXIS_PARTS parts that are equally probable. Memory: n_points doubles for the time being. On success free with
+ * assay_sensitivity_reset; on failure there is nothing to free. ASSAY_E_ARGUMENT, ASSAY_E_NOMEM. */
 ASSAY_NODISCARD assay_status assay_sensitivity_init(const assay_points *points, size_t axis,
                                                     const double *scores, size_t n_points,
                                                     assay_sensitivity *out, assay_error *err);

@@ -230,7 +230,7 @@ assay_status assay_overfitting_probability(const double *returns, size_t n_bars,
     v->n_series = n_series;
     v->n_blocks = n_blocks;
     status = list_splits(v, err);
-    double *logits = status == ASSAY_OK ? malloc(v->n_splits * sizeof *logits) : NULL;
+    double *logits = status == ASSAY_OK ? assay_aligned_alloc(v->n_splits, sizeof *logits) : NULL;
     if (status == ASSAY_OK && logits == NULL)
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu splits", v->n_splits);
     if (status == ASSAY_OK) {
