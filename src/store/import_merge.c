@@ -44,7 +44,7 @@ static const char *read_or_null(const assay_prices_table *table, size_t column) 
     return table->column[column].present ? table->column[column].read : "NULL";
 }
 
-static assay_status find_hits(const assay_merge *merge, const assay_prices_table *table, assay_error *err) {
+static assay_status find_hits(const assay_merge *merge, assay_prices_table *table, assay_error *err) {
     static const char *const names[] = {"open", "high", "low", "close", "volume"};
     static const size_t columns[] = {ASSAY_PRICES_OPEN, ASSAY_PRICES_HIGH, ASSAY_PRICES_LOW,
                                      ASSAY_PRICES_CLOSE, ASSAY_PRICES_VOLUME};
@@ -63,7 +63,11 @@ static assay_status find_hits(const assay_merge *merge, const assay_prices_table
         table->column[ASSAY_PRICES_SYMBOL].read, table->column[ASSAY_PRICES_TIMESTAMP].read);
     assay_status status = assay_frequency_case(
         merge->store->connection, "read_parquet($1, union_by_name=true, hive_partitioning=false)", &files, 1,
-        frequency->present ? frequency->name : NULL, "1d", &sql, err);
+        frequency->present ? frequency->name : NULL, "1d", &table->frequency_sql, err);
+    if (table->frequency_sql.failed) {
+        sql.failed = true;
+    }
+    assay_sql_add(&sql, "%s", sql.failed ? "" : table->frequency_sql.text);
     assay_sql_add(
         &sql,
         " AS frequency, %s::VARCHAR AS currency, coalesce(%s, %s, NULL::TIMESTAMP) AS created, assay_file",
@@ -185,16 +189,21 @@ static assay_status make_new(const assay_merge *merge, assay_partition partition
 
 /* --- writing --- */
 
-/* The key of an old row as SQL, whatever type its timestamp has. */
-static void add_old_key(const assay_prices_table *table, assay_sql *sql) {
+/* The rows of the file $1 that no new row replaces. The file's columns come with ours beside them, so that a column that the
+ * file lacks is there. */
+static void add_kept_rows(const assay_prices_table *table, assay_sql *sql) {
     const assay_prices_column *time = &table->column[ASSAY_PRICES_TIMESTAMP];
     const char *at =
         time->is_plain ? "e.\"timestamp\"" : "CAST(CAST(e.\"timestamp\" AS VARCHAR) AS TIMESTAMP)";
-    assay_sql_add(
-        sql,
-        "n.symbol = CAST(e.symbol AS VARCHAR) AND n.\"timestamp\" IN (%s, CASE WHEN n.frequency = '1d' THEN "
-        "date_trunc('day', %s)::TIMESTAMP END)",
-        at, at);
+    assay_sql_add(sql,
+                  "(SELECT * EXCLUDE (assay_frequency) FROM (SELECT *, %s AS assay_frequency FROM (SELECT * "
+                  "FROM (SELECT " NEW_COLUMNS " FROM assay_new LIMIT 0) UNION ALL BY NAME (SELECT * FROM "
+                  "read_parquet($1, hive_partitioning=false)))) e WHERE NOT "
+                  "EXISTS (SELECT 1 FROM assay_new n WHERE n.symbol = CAST(e.symbol AS VARCHAR) AND "
+                  "n.frequency = e.assay_frequency AND "
+                  "n.\"timestamp\" = CASE WHEN e.assay_frequency = '1d' THEN date_trunc('day', "
+                  "%s)::TIMESTAMP ELSE %s END))",
+                  table->frequency_sql.text, at, at);
 }
 
 /* Casts that bring an old file's columns to the types that we write. */
@@ -237,11 +246,8 @@ static assay_status write_target(const assay_merge *merge, const assay_prices_ta
         args[n_args++] = assay_arg_list(&old, 1);
         assay_sql_add(&sql, "SELECT *");
         add_casts(table, &sql);
-        assay_sql_add(&sql, " FROM (SELECT * FROM (SELECT " NEW_COLUMNS
-                            " FROM assay_new LIMIT 0) UNION ALL BY NAME (SELECT * FROM read_parquet($1, "
-                            "hive_partitioning=false) e WHERE NOT EXISTS (SELECT 1 FROM assay_new n WHERE ");
-        add_old_key(table, &sql);
-        assay_sql_add(&sql, "))");
+        assay_sql_add(&sql, " FROM (");
+        add_kept_rows(table, &sql);
         if (with_new) {
             args[n_args++] = assay_arg_int(part);
             assay_sql_add(&sql, " UNION ALL BY NAME (SELECT " NEW_COLUMNS " FROM assay_new WHERE part = $2)");
@@ -319,12 +325,8 @@ static assay_status write_losers(const assay_merge *merge, const assay_prices_ta
         assay_cursor_copy(&cursor, 0, file, sizeof file);
         const char *path = file, *below = file + strlen(merge->store->folder) + 1;
         assay_arg arg = assay_arg_list(&path, 1);
-        assay_sql_add(
-            &sql,
-            "SELECT count(*) FROM read_parquet($1, hive_partitioning=false) e WHERE NOT EXISTS (SELECT 1 "
-            "FROM assay_new n WHERE ");
-        add_old_key(table, &sql);
-        assay_sql_add(&sql, ")");
+        assay_sql_add(&sql, "SELECT count(*) FROM ");
+        add_kept_rows(table, &sql);
         status = assay_query_int(merge->store->connection, sql.failed ? NULL : sql.text, &arg, 1,
                                  "cannot merge the prices", &n_left, err);
         assay_sql_reset(&sql);

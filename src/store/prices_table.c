@@ -155,6 +155,7 @@ void assay_prices_table_reset(assay_prices_table *table) {
         free(table->spelling[i]);
     }
     free(table->spelling);
+    assay_sql_reset(&table->frequency_sql);
     *table = (assay_prices_table){0};
 }
 

@@ -39,6 +39,7 @@ typedef struct assay_prices_table {
     const char *database; /* folder, for messages */
     assay_files files;
     assay_prices_column column[ASSAY_N_PRICES];
+    assay_sql frequency_sql; /* a row's canonical frequency; made where it is needed */
     /* the choice of frequency */
     char frequency[32];  /* canonical; "" while unknown */
     bool daily;          /* rows count for their date */

@@ -270,6 +270,30 @@ def test_partitions(load, db, tmp_path, partition, n):
     assert len(list((db / "prices").rglob("*.parquet"))) == n
 
 
+def test_frequencies_are_kept_apart(load, db, tmp_path):
+    """A daily bar and an hourly one at midnight are two rows; so is what `--frequency` names."""
+    daily = long_frame()
+    hourly = long_frame(seed=3).assign(frequency="60min")
+    minutes = long_frame(seed=5)
+    minutes["timestamp"] = minutes["timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%S-05:00")
+    for name, frame in (("d", daily), ("h", hourly), ("m", minutes)):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    load(tmp_path / "d.csv")
+    load(tmp_path / "h.csv")
+    load(tmp_path / "m.csv", "--frequency", "1min")
+    found = table(db)
+    assert found["frequency"].value_counts().to_dict() == dict.fromkeys(["1d", "1h", "1m"], len(daily))
+    columns = list(prices_of(daily).columns)
+    for kind, frame in (("1d", daily), ("1h", hourly)):
+        rows = found.loc[found["frequency"] == kind, columns].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows, prices_of(frame), check_exact=True)
+    # Within a day an offset counts: 00:00-05:00 is 05:00 UTC.
+    assert set(found.loc[found["frequency"] == "1m", "timestamp"].dt.hour) == {5}
+    before = snapshot(db)
+    load(tmp_path / "h.csv")
+    assert snapshot(db) == before
+
+
 def test_rows_in_other_files_are_replaced_there(load, db, tmp_path):
     """A table in disorder: the key lies in a file where its partition does not say; a file that empties goes away."""
     frame = bars(days=6)
