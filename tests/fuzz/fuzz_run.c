@@ -189,8 +189,9 @@ static void check_records(const assay_result *r) {
     }
     const assay_trade *trade = assay_result_trades(r, &n);
     for (size_t i = 0; i < n; i++) {
+        bool usual = is_usual(trade[i].entry_value) && is_usual(trade[i].exit_value);
         if (!(trade[i].quantity > 0) || trade[i].entry_bar > trade[i].exit_bar || !isfinite(trade[i].pnl) ||
-            !(trade[i].mae_pct <= 0) || !(trade[i].mfe_pct >= 0))
+            (usual && (!(trade[i].mae_pct <= 0) || !(trade[i].mfe_pct >= 0) || !isfinite(trade[i].pnl_pct))))
             fail("trade", &impossible);
     }
     const assay_snapshot *snapshot = assay_result_snapshots(r, &n);

@@ -242,6 +242,13 @@ static void test_the_higher_score_is_served_first(void **state) {
     assert_int_equal(n_fills(r), 1);
     expect_signal(r, 0, ASSAY_SIGNAL_ORDERED, ASSAY_OUTCOME_INSUFFICIENT_CASH);
     assay_result_destroy(r);
+    /* With 1 % commission B finds 49,500, which pays 490.099 of its 500: 98.02 %, though 49,500 / 50,000 is 99 %. */
+    r = RUN(panel, "max_position_pct", "0.5", "commission_pct", "0.01", "min_scale_frac", "0.98");
+    expect_fill(r, 1, 1, ASSAY_SIDE_BUY, 49500 / 101.0, 100);
+    assay_result_destroy(r);
+    r = RUN(panel, "max_position_pct", "0.5", "commission_pct", "0.01", "min_scale_frac", "0.985");
+    expect_signal(r, 0, ASSAY_SIGNAL_ORDERED, ASSAY_OUTCOME_INSUFFICIENT_CASH);
+    assay_result_destroy(r);
     r = RUN(panel, "max_position_pct", "0.6", "serve_order", "symbol"); /* scores do not count then */
     assert_int_equal(fill_at(r, 0).symbol, 0);
     expect_fill(r, 0, 1, ASSAY_SIDE_BUY, 600, 100);

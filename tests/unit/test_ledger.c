@@ -407,6 +407,12 @@ static void test_ruin(void **state) {
     assert_number(metric_of(r, "annual_return_pct"), NO_VALUE);
     assert_money(metric_of(r, "total_return_pct"), -150);
     assay_result_destroy(r);
+    /* A debt that grows by interest has no return to speak of. */
+    r = RUN(panel, "allow_short", "true", "max_position_pct", "1", "cash_interest_pct", "0.1");
+    assert_true(snapshot_at(r, 4).total_value < snapshot_at(r, 2).total_value);
+    assert_number(snapshot_at(r, 3).daily_return, 0);
+    assert_number(snapshot_at(r, 4).daily_return, 0);
+    assay_result_destroy(r);
     assay_panel_destroy(panel);
 }
 
