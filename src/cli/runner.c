@@ -9,7 +9,7 @@
 
 bool cli_is_run_id(const char *text) {
     size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-    return n >= 1 && n <= 128 && text[n] == '\0' && text[0] != '.' && text[0] != '_';
+    return n >= 1 && n <= 128 && text[n] == '\0' && strchr("._-", text[0]) == NULL;
 }
 
 static int64_t clock_us(clockid_t id) {

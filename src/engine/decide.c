@@ -44,12 +44,12 @@ double assay_opening_quantity(const assay_settings *s, double target, double ful
 /* Opens a position of `target` x full. */
 static assay_signal_status wish_open(const assay_stepper *st, const decision_bar *bar,
                                      const assay_signal *signal, assay_side side, double target, wish *out) {
-    if (bar->no_openings)
-        return ASSAY_SIGNAL_RISK_LIMITED;
     double quantity =
         assay_opening_quantity(assay_stepper_settings(st), target, bar->full, bar->close[signal->symbol]);
     if (!(quantity > 0))
         return ASSAY_SIGNAL_BELOW_MINIMUM;
+    if (bar->no_openings)
+        return ASSAY_SIGNAL_RISK_LIMITED;
     *out = (wish){side, false, quantity};
     return ASSAY_SIGNAL_ORDERED;
 }

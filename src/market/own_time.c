@@ -79,7 +79,7 @@ static int compare_raw_events(const void *a, const void *b) {
     if (x->ex_date_us != y->ex_date_us)
         return x->ex_date_us < y->ex_date_us ? -1 : 1;
     if (x->from_row != y->from_row)
-        return x->from_row < y->from_row ? -1 : 1; /* the table of its own first */
+        return x->from_row > y->from_row ? -1 : 1; /* the price row's first */
     return (x->row > y->row) - (x->row < y->row);
 }
 
@@ -108,17 +108,20 @@ static size_t first_bar_from(const assay_panel *panel, int64_t time) {
     return low;
 }
 
-/* An event is told twice where the price rows and the table of corporate actions both carry the symbol's ex-date: the
- * table wins. Events beyond the calendar or before a symbol's first bar have nothing to act on. */
+/* An event is told twice where a price row and the table of corporate actions both carry the symbol's ex-date: the price
+ * row's counts. Events beyond the calendar or before a symbol's first bar have nothing to act on. */
 static assay_status place_events(assay_panel *panel, assay_raw_event *raw, size_t n_raw, assay_error *err) {
+    const assay_raw_event *of_row = NULL; /* the last that came with a price row */
     panel->event = malloc((n_raw + 1) * sizeof *panel->event);
     if (panel->event == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu corporate actions", n_raw);
     if (n_raw != 0)
         qsort(raw, n_raw, sizeof *raw, compare_raw_events);
     for (size_t i = 0; i < n_raw; i++) {
-        bool told_before = i > 0 && raw[i].from_row != 0 && raw[i - 1].from_row == 0 &&
-                           raw[i - 1].symbol == raw[i].symbol && raw[i - 1].ex_date_us == raw[i].ex_date_us;
+        if (raw[i].from_row != 0)
+            of_row = &raw[i];
+        bool told_before = raw[i].from_row == 0 && of_row != NULL && of_row->symbol == raw[i].symbol &&
+                           of_row->ex_date_us == raw[i].ex_date_us;
         size_t bar = first_bar_from(panel, raw[i].ex_date_us);
         if (told_before || bar == panel->n_bars || bar < panel->first_bar[raw[i].symbol])
             continue;

@@ -1,7 +1,7 @@
 /* The corporate_actions table (symbol, ex_date, split_ratio, cash_dividend) into a panel builder.
  *
- * Invariant: an event counts once. Rows that are the same count as one; where the prices table itself carries a split or
- * dividend for that symbol and date, the prices table's is taken and this one is not.
+ * Rows that are the same count as one. Where the prices table itself carries a split or dividend for that symbol and date,
+ * the builder takes the price row's.
  */
 #include <string.h>
 #include <strings.h>
@@ -39,8 +39,7 @@ static assay_status find_columns(assay_store *store, const assay_files *files, e
     return ASSAY_OK;
 }
 
-static void add_sql(const assay_prices_table *table, const assay_load_spec *spec, event_columns columns,
-                    assay_sql *sql) {
+static void add_sql(event_columns columns, assay_sql *sql) {
     assay_sql_add(
         sql,
         "WITH events AS (SELECT DISTINCT CAST(symbol AS VARCHAR) AS symbol, "
@@ -48,19 +47,6 @@ static void add_sql(const assay_prices_table *table, const assay_load_spec *spec
         "coalesce(CAST(%s AS DOUBLE), 1) AS split_ratio, coalesce(CAST(%s AS DOUBLE), 0) AS cash_dividend "
         "FROM " EVENTS " WHERE symbol IS NOT NULL AND ex_date IS NOT NULL) SELECT * FROM events e",
         columns.split ? "split_ratio" : "NULL", columns.dividend ? "cash_dividend" : "NULL");
-    const assay_prices_column *split = &table->column[ASSAY_PRICES_SPLIT];
-    const assay_prices_column *dividend = &table->column[ASSAY_PRICES_DIVIDEND];
-    if (split->present || dividend->present) {
-        assay_sql_add(
-            sql,
-            " WHERE NOT EXISTS (SELECT 1 FROM (SELECT %s AS symbol, date_trunc('day', %s) AS day FROM "
-            "read_parquet($2, union_by_name=true, hive_partitioning=false) WHERE coalesce(%s, 0) NOT IN (0, "
-            "1) "
-            "OR coalesce(%s, 0) <> 0) p WHERE p.symbol = e.symbol AND p.day = e.ex_date)",
-            table->column[ASSAY_PRICES_SYMBOL].read, table->column[ASSAY_PRICES_TIMESTAMP].read,
-            split->present ? split->read : "0", dividend->present ? dividend->read : "0");
-    }
-    (void)spec;
     assay_sql_add(sql, " ORDER BY symbol, ex_date, split_ratio, cash_dividend");
 }
 
@@ -77,13 +63,10 @@ assay_status assay_events_read(assay_store *store, const assay_prices_table *tab
     assay_sql sql = {0};
     assay_cursor cursor = {0};
     if (status == ASSAY_OK) {
-        assay_arg args[2] = {assay_arg_list((const char *const *)files.path, files.count),
-                             assay_arg_list((const char *const *)table->files.path, table->files.count)};
-        bool in_prices =
-            table->column[ASSAY_PRICES_SPLIT].present || table->column[ASSAY_PRICES_DIVIDEND].present;
-        add_sql(table, spec, columns, &sql);
-        status = assay_cursor_open(&cursor, store->connection, sql.failed ? NULL : sql.text, args,
-                                   in_prices ? 2 : 1, "cannot read the table corporate_actions", err);
+        assay_arg list = assay_arg_list((const char *const *)files.path, files.count);
+        add_sql(columns, &sql);
+        status = assay_cursor_open(&cursor, store->connection, sql.failed ? NULL : sql.text, &list, 1,
+                                   "cannot read the table corporate_actions", err);
     }
     while (status == ASSAY_OK && assay_cursor_next(&cursor)) {
         size_t size;

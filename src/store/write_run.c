@@ -15,8 +15,7 @@
 static bool is_run_id(const char *text) {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     size_t size = text == NULL ? 0 : strlen(text);
-    /* Readers skip files whose names begin with '_', as they do those with a dot. */
-    return size >= 1 && size <= 128 && strspn(text, allowed) == size && text[0] != '.' && text[0] != '_';
+    return size >= 1 && size <= 128 && strspn(text, allowed) == size && strchr("._-", text[0]) == NULL;
 }
 
 static assay_status write_table(assay_store *store, const assay_run_rows *rows, size_t index,

@@ -252,6 +252,8 @@ def test_ruin():
     fill = r["fills"][-1]
     assert fill["kind"] == "ruin" and fill["timestamp"] == day(3) and fill["price"] == near(400.4)
     assert r["ruined"] and all(s["num_positions"] == 0 for s in r["snapshots"][3:])
+    assert [s[3] for s in statuses(r)][2:] == ["below_minimum", "below_minimum"]   # of negative equity: no quantity
+    r = go(market, allow_short=True, max_position_pct=1.0, slippage_bps=10.0, sizing_basis="initial")
     assert [s[3] for s in statuses(r)][2:] == ["risk_limited", "risk_limited"]
 
 

@@ -478,12 +478,12 @@ class Backtest:
             return None
         if action in ("INCREASE", "REDUCE"):
             raise NotImplementedError("INCREASE and REDUCE come with the strategies that use them")
-        if self.ruined:
-            signal["status"] = "risk_limited"
-            return None
         quantity = self.to_lots(target * full / close)
         if quantity <= 0:
             signal["status"] = "below_minimum"
+            return None
+        if self.ruined:
+            signal["status"] = "risk_limited"
             return None
         return self.new_order(signal, side, True, quantity)
 
