@@ -162,7 +162,8 @@ static assay_panel *panel_of_closes(const double *close, size_t n) {
     uint32_t *id = calloc(n, sizeof *id), a;
     int64_t *at = malloc(n * sizeof *at);
     assay_error err = {0};
-    assert_true(id != NULL && at != NULL);
+    assert_non_null(id);
+    assert_non_null(at);
     assert_int_equal(assay_panel_builder_create(&builder, &err), ASSAY_OK);
     assert_int_equal(assay_panel_builder_symbol(builder, "A", 1, &a, &err), ASSAY_OK);
     for (size_t i = 0; i < n; i++)

@@ -314,11 +314,10 @@ static void fail_every_allocation_of_runs(const char *const *settings) {
 static void test_runs(void **state) {
     (void)state;
     fail_every_allocation_of_runs((const char *const[]){"lookback", "4", "max_position_pct", "0.02", NULL});
+    static const char dates[] = "2020-02-01,2020-02-20,2020-03-01,2020-03-10,2020-03-20,"
+                                "2020-04-01,2020-04-10,2020-04-20,2020-05-01,2020-05-10";
     fail_every_allocation_of_runs((const char *const[]){
-        "lookback", "4", "slippage_model", "impact", "allow_short", "true", "rebalance_dates",
-        "2020-02-01,2020-02-20,2020-03-01,2020-03-10,2020-03-20,"
-        "2020-04-01,2020-04-10,2020-04-20,2020-05-01,2020-05-10",
-        NULL});
+        "lookback", "4", "slippage_model", "impact", "allow_short", "true", "rebalance_dates", dates, NULL});
 }
 
 /* Strategies with a state of their own, with signals by way of the sink. */
