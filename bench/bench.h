@@ -16,6 +16,17 @@ static inline double bench_now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static inline int bench_compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The middle of n values; sorts them. */
+static inline double bench_median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, bench_compare);
+    return values[n / 2];
+}
+
 static inline double bench_peak_rss_mb(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);

@@ -11,11 +11,6 @@
 
 enum { N_RUNS = 9 };
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void bench(const char *strategy, const char *threshold_key, const char *threshold, size_t n_symbols,
                   size_t n_bars) {
     assay_error err;
@@ -40,14 +35,14 @@ static void bench(const char *strategy, const char *threshold_key, const char *t
             double close = assay_panel_row(panel, ASSAY_COLUMN_CLOSE, t)[s];
             n_own += close == close;
         }
-    qsort(seconds, N_RUNS, sizeof *seconds, compare_doubles);
+    double middle = bench_median(seconds, N_RUNS);
     double cells = (double)n_symbols * (double)n_bars;
     printf("{\"bench\": \"run_%s\", \"symbols\": %zu, \"bars\": %zu, \"threads\": 1, "
            "\"symbol_bars_per_second\": %.0f, "
            "\"seconds\": %.6f, \"signals_per_symbol_bar\": %.3f, \"fills\": %zu, \"own_bars\": %zu, "
            "\"peak_rss_mb\": %.1f, \"read_doubles_per_second\": %.0f}\n",
-           strategy, n_symbols, n_bars, cells / seconds[N_RUNS / 2], seconds[N_RUNS / 2],
-           (double)n_signals / (double)n_own, n_fills, n_own, bench_peak_rss_mb(), bench_read_rate());
+           strategy, n_symbols, n_bars, cells / middle, middle, (double)n_signals / (double)n_own, n_fills,
+           n_own, bench_peak_rss_mb(), bench_read_rate());
     fflush(stdout);
     assay_config_destroy(config);
     assay_panel_destroy(panel);
