@@ -83,7 +83,8 @@ static double time_duckdb(const char *folder, double *out_sum) {
         folder);
     check_duckdb(duckdb_open(NULL, &database), NULL);
     check_duckdb(duckdb_connect(database, &connection), NULL);
-    check_duckdb(duckdb_query(connection, sql, &result), duckdb_result_error(&result));
+    duckdb_state state = duckdb_query(connection, sql, &result);
+    check_duckdb(state, state == DuckDBSuccess ? NULL : duckdb_result_error(&result));
     double sum = 0;
     duckdb_data_chunk chunk;
     while ((chunk = duckdb_fetch_chunk(result)) != NULL) {
