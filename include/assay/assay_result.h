@@ -45,7 +45,8 @@ typedef enum assay_fill_kind {
     ASSAY_FILL_MARKET_OPEN = 0,
     ASSAY_FILL_MARKET_CLOSE = 1,
     ASSAY_FILL_DELISTING = 2,
-    ASSAY_FILL_RUIN = 3
+    ASSAY_FILL_RUIN = 3,
+    ASSAY_FILL_FOLD_END = 4 /* the end of a walk-forward's test */
 } assay_fill_kind;
 
 enum { ASSAY_NO_SIGNAL = 0xffffffff };

@@ -33,7 +33,7 @@ const char *assay_outcome_name(int outcome) {
 }
 
 const char *assay_fill_kind_name(int kind) {
-    static const char *const names[] = {"market_open", "market_close", "delisting", "ruin"};
+    static const char *const names[] = {"market_open", "market_close", "delisting", "ruin", "fold_end"};
     return NAME_AT(names, kind);
 }
 
