@@ -687,6 +687,35 @@ static void test_no_bar_in_the_period(void **state) {
     assay_panel_destroy(panel);
 }
 
+/* Seven bars a day, hour after hour from midnight: an end date means all of its day, a start date all of it too; a time
+ * means that moment. */
+static void test_periods_within_days(void **state) {
+    (void)state;
+    matrix_market m = empty_market(21, 1);
+    for (size_t t = 0; t < m.n_bars; t++) {
+        m.timestamp_us[t] = day_us((int)(t / 7)) + (int64_t)(t % 7) * INT64_C(3600000000);
+        *market_cell(&m, ASSAY_COLUMN_CLOSE, t, 0) = 100;
+    }
+    assay_panel *panel = panel_of_market(&m, NULL, m.n_bars);
+    set_script(NULL, 0);
+    static const struct {
+        const char *start, *end;
+        size_t first, n;
+    } periods[] = {{"2020-01-07", "2020-01-07", 7, 7},
+                   {"2020-01-06", "2020-01-07", 0, 14},
+                   {"2020-01-07T02:00:00", "2020-01-07", 9, 5},
+                   {"2020-01-07T01:00:00", "2020-01-07T03:00:00", 8, 3},
+                   {"", "2020-01-06T00:30:00", 0, 1}};
+    for (size_t i = 0; i < LENGTH(periods); i++) {
+        assay_result *r = RUN(panel, "start_date", periods[i].start, "end_date", periods[i].end);
+        assert_int_equal(snapshot_at(r, 0).bar, periods[i].first);
+        assert_int_equal(n_snapshots(r), periods[i].n);
+        assay_result_destroy(r);
+    }
+    assay_panel_destroy(panel);
+    free_market(&m);
+}
+
 /* --- nonsense from strategies --- */
 
 static void expect_nonsense(const script_line *lines, size_t n, const char *part) {
@@ -801,6 +830,7 @@ int main(void) {
         cmocka_unit_test(test_rebalance_frequencies),
         cmocka_unit_test(test_weeks_at_a_years_end),
         cmocka_unit_test(test_no_bar_in_the_period),
+        cmocka_unit_test(test_periods_within_days),
         cmocka_unit_test(test_nonsense_is_refused),
         cmocka_unit_test(test_a_strategy_that_fails_stops_the_run),
     };

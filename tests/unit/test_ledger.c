@@ -239,31 +239,43 @@ static void test_split_of_a_pending_order(void **state) {
     assay_panel_destroy(panel);
 }
 
-/* 100 to sell, 30 a bar: 30 at 100, then two for one: 140 left, 60 a bar at 50 … One trade of 200 in units of its exit. */
-static void test_split_in_the_middle_of_a_closing(void **state) {
-    (void)state;
+/* 100 to sell, 30 a bar: 30 at 100, then a split of `ratio`: the other 70 x ratio in 30 x ratio, 30 x ratio and 10 x ratio
+ * at 100 / ratio. One trade in units of its exit. Day 1, the entry, went from 80 to 120: 20 % to either side. */
+static void expect_split_closing(double ratio) {
     price_row rows[7];
     for (int i = 0; i < 7; i++)
         rows[i] = (price_row){"A", i, 100, 100, 100, 100, i < 2 ? 1e6 : 300, 0, 0};
-    for (int i = 3; i < 7; i++)
-        rows[i] = (price_row){"A", i, 50, 50, 50, 50, 600, 0, i == 3 ? 2 : 0};
+    rows[1].low = 80;
+    rows[1].high = 120;
+    for (int i = 3; i < 7; i++) {
+        double price = 100 / ratio;
+        rows[i] = (price_row){"A", i, price, price, price, price, 300 * ratio, 0, i == 3 ? ratio : 0};
+    }
     static const script_line lines[] = {{0, 0, ASSAY_ACTION_BUY, 1, 1, 0},
                                         {1, 0, ASSAY_ACTION_SELL, 1, 1, 0}};
     assay_panel *panel = PANEL(rows);
     SCRIPT(lines);
     assay_result *r = RUN(panel, "max_participation", "0.1");
-    static const double sold[] = {30, 60, 60, 20};
+    const double sold[] = {30, 30 * ratio, 30 * ratio, 10 * ratio};
     assert_int_equal(n_fills(r), 5);
     for (size_t i = 0; i < 4; i++)
         assert_money(quantity_at(r, i + 1), sold[i]);
     assert_int_equal(n_trades(r), 1);
-    assert_money(trade_at(r, 0).quantity, 200);
-    assert_money(trade_at(r, 0).entry_price, 50);
-    assert_money(trade_at(r, 0).exit_price, 50);
+    assert_money(trade_at(r, 0).quantity, 100 * ratio);
+    assert_money(trade_at(r, 0).entry_price, 100 / ratio);
+    assert_money(trade_at(r, 0).exit_price, 100 / ratio);
     assert_near(trade_at(r, 0).pnl, 0, 1e-9);
+    assert_money(trade_at(r, 0).mae_pct, -20);
+    assert_money(trade_at(r, 0).mfe_pct, 20);
     assert_money(snapshot_at(r, 6).cash, 100000);
     assay_result_destroy(r);
     assay_panel_destroy(panel);
+}
+
+static void test_split_in_the_middle_of_a_closing(void **state) {
+    (void)state;
+    expect_split_closing(2);
+    expect_split_closing(0.5);
 }
 
 /* 1.5 a share on 100 shares; with a split on the same date the dividend is per new share, 200 x 1.5. A short pays. */
