@@ -365,10 +365,10 @@ static assay_status decide_held(assay_stepper *st, const assay_prefix_row *row, 
     for (uint32_t i = 0; i < st->book->n_positions; i++) {
         uint32_t symbol = position[i].symbol;
         double score = st->prefix->sign * row->value[symbol];
-        uint8_t pending = assay_book_flags(st->book)[symbol] & ASSAY_PENDING;
         bool sell = score < -threshold;
         if (!sell && !(score > threshold))
             continue;
+        uint8_t pending = assay_book_flags(st->book)[symbol] & ASSAY_PENDING;
         if (pending == (sell ? ASSAY_PENDING_SELL : ASSAY_PENDING_BUY))
             continue;
         assay_status status = pending == 0 ? ASSAY_OK : assay_cancel_pending(st, symbol, err);
