@@ -62,8 +62,8 @@ static void report_load(const assay_load_report *report) {
         cli_message("%zu rows of prices have no close and count as no bar", report->panel.n_without_close);
 }
 
-static assay_status load(assay_store *store, const cli_request *request, cli_run *run, char *out_frequency,
-                         size_t frequency_size, assay_error *err) {
+assay_status cli_load_panel(assay_store *store, const cli_request *request, assay_panel **out_panel,
+                            char *out_frequency, size_t frequency_size, assay_error *err) {
     const assay_load_spec spec = {
         .symbols = request->symbols.n == 0 ? NULL : (const char *const *)request->symbols.name,
         .n_symbols = request->symbols.n,
@@ -73,7 +73,7 @@ static assay_status load(assay_store *store, const cli_request *request, cli_run
                   .signal_prices = (assay_signal_prices)choice_of(request->config, "signal_prices")}};
     assay_load_report report = {0};
     cli_progress("loading prices ...");
-    assay_status status = assay_store_load_panel(store, &spec, &run->panel, &report, err);
+    assay_status status = assay_store_load_panel(store, &spec, out_panel, &report, err);
     if (status != ASSAY_OK)
         return status;
     report_load(&report);
@@ -98,7 +98,7 @@ assay_status cli_run_execute(assay_store *store, const cli_request *request, cli
     *out_run = (cli_run){.timestamp_us = clock_us(CLOCK_REALTIME)};
     int64_t begin = clock_us(CLOCK_MONOTONIC);
     char frequency[64];
-    assay_status status = load(store, request, out_run, frequency, sizeof frequency, err);
+    assay_status status = cli_load_panel(store, request, &out_run->panel, frequency, sizeof frequency, err);
     if (status == ASSAY_OK)
         status = assay_report_config_json(request->config, (const char *const *)request->symbols.name,
                                           request->symbols.n, frequency[0] == '\0' ? NULL : frequency,

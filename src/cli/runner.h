@@ -15,6 +15,12 @@ typedef struct cli_run {
     int64_t duration_ms;
 } cli_run;
 
+/* Loads the request's data from the store, and says what was left out or replaced. The frequency that was found, or "".
+ * Destroy the panel. */
+ASSAY_NODISCARD assay_status cli_load_panel(assay_store *store, const cli_request *request,
+                                            assay_panel **out_panel, char *out_frequency,
+                                            size_t frequency_size, assay_error *err);
+
 /* Loads the request's data from the store and runs it. On failure there is nothing to reset. */
 ASSAY_NODISCARD assay_status cli_run_execute(assay_store *store, const cli_request *request, cli_run *out_run,
                                              assay_error *err);
