@@ -94,7 +94,7 @@ static assay_status one_pass(assay_store *store, const assay_prices_table *table
         status = check_symbols(store, table, spec, &reading, err);
     }
     if (status == ASSAY_OK) {
-        status = assay_events_read(store, table, spec, &reading, err);
+        status = assay_events_read(store, spec, &reading, err);
     }
     if (status == ASSAY_OK) {
         assay_panel_options options = spec->panel;

@@ -50,8 +50,8 @@ static void add_sql(event_columns columns, assay_sql *sql) {
     assay_sql_add(sql, " ORDER BY symbol, ex_date, split_ratio, cash_dividend");
 }
 
-assay_status assay_events_read(assay_store *store, const assay_prices_table *table,
-                               const assay_load_spec *spec, assay_price_reading *reading, assay_error *err) {
+assay_status assay_events_read(assay_store *store, const assay_load_spec *spec, assay_price_reading *reading,
+                               assay_error *err) {
     assay_files files;
     event_columns columns = {0};
     assay_status status = assay_files_list(store->folder, "corporate_actions", &files, err);

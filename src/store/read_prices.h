@@ -19,8 +19,7 @@ ASSAY_NODISCARD assay_status assay_prices_read(assay_store *store, const assay_p
                                                assay_error *err);
 
 /* Reads the corporate_actions table, where there is one, for the symbols that the lookup knows. */
-ASSAY_NODISCARD assay_status assay_events_read(assay_store *store, const assay_prices_table *table,
-                                               const assay_load_spec *spec, assay_price_reading *reading,
-                                               assay_error *err);
+ASSAY_NODISCARD assay_status assay_events_read(assay_store *store, const assay_load_spec *spec,
+                                               assay_price_reading *reading, assay_error *err);
 
 #endif
