@@ -42,4 +42,20 @@ void assay_run_rows_reset(assay_run_rows *rows);
 const char *assay_run_table_name(size_t index);
 assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows);
 
+/* The last two of them (run_row.c). */
+assay_row_job assay_metric_rows_job(const assay_run_rows *rows);
+assay_row_job assay_run_row_job(const assay_run_rows *rows);
+
+/* Short names for the columns of these tables. */
+#define TEXT DUCKDB_TYPE_VARCHAR
+#define NUMBER DUCKDB_TYPE_DOUBLE
+#define TIME DUCKDB_TYPE_TIMESTAMP
+#define WHOLE DUCKDB_TYPE_BIGINT
+#define EACH_ROW for (size_t i = 0; i < n; i++)
+
+static inline void assay_row_set_null(duckdb_vector vector, size_t row) {
+    duckdb_vector_ensure_validity_writable(vector);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
+}
+
 #endif
