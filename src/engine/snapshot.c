@@ -23,7 +23,8 @@ assay_status assay_ledger_check(assay_stepper *st, size_t t, assay_error *err) {
     assay_book *b = st->book;
     double explained = b->initial_capital + assay_sum_value(&b->realised) + assay_sum_value(&b->financing) +
                        assay_sum_value(&b->rounding) + unrealised(b);
-    double scale = assay_max(fabs(b->equity), b->initial_capital);
+    /* What was won and lost again was rounded at its size. */
+    double scale = assay_max(fabs(b->equity), b->peak_equity);
     if (fabs(b->equity - explained) <= 1e-9 * scale && isfinite(b->equity))
         return ASSAY_OK;
     char date[32];
