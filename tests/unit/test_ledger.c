@@ -550,6 +550,27 @@ static void test_the_ledger_of_a_plain_price_series(void **state) {
     assay_panel_destroy(panel);
 }
 
+/* From a hundred thousand to 1e14 and back to where it began: the roundings of the fortune are larger than 1e-9 of what is
+ * left of it, and no error of the ledger. */
+static void test_a_fortune_won_and_lost(void **state) {
+    (void)state;
+    const price_row rows[] = {FLAT("A", 0, 1.1),   FLAT("A", 1, 1.1),   FLAT("A", 2, 1.3e9),
+                              FLAT("A", 3, 1.3e9), FLAT("A", 4, 1.7e9), FLAT("A", 5, 1.7e9),
+                              FLAT("A", 6, 0.9),   FLAT("A", 7, 0.9)};
+    static const script_line lines[] = {{0, 0, ASSAY_ACTION_BUY, 1, 1, 0},
+                                        {2, 0, ASSAY_ACTION_SELL, 1, 1, 0},
+                                        {4, 0, ASSAY_ACTION_BUY, 1, 1, 0},
+                                        {6, 0, ASSAY_ACTION_SELL, 1, 1, 0}};
+    assay_panel *panel = PANEL(rows);
+    SCRIPT(lines);
+    assay_result *r = RUN(panel, "max_position_pct", "1", "commission_pct", "0.0013");
+    assert_int_equal(n_trades(r), 2);
+    assert_true(snapshot_at(r, 4).total_value > 1e13);
+    assert_true(snapshot_at(r, 7).total_value < 1e5);
+    assay_result_destroy(r);
+    assay_panel_destroy(panel);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lots_first_in_first_out),
@@ -573,6 +594,7 @@ int main(void) {
         cmocka_unit_test(test_drawdown_from_the_initial_capital),
         cmocka_unit_test(test_the_view_is_as_of_the_bar),
         cmocka_unit_test(test_the_ledger_of_a_plain_price_series),
+        cmocka_unit_test(test_a_fortune_won_and_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
