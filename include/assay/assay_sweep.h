@@ -21,10 +21,11 @@ typedef bool assay_sweep_progress(void *context, size_t n_done);
  * configurations must share the settings that shape the panel (on_bad_data, signal_prices). n_threads 0: as many as there
  * are cores. `progress` may be NULL. Memory beside the output: a feature of the panel's size and about 100 books for each
  * thread. ASSAY_E_CONFIG, ASSAY_E_DATA, ASSAY_E_NOMEM, ASSAY_E_CANCELLED: the output is then incomplete. */
-ASSAY_API ASSAY_NODISCARD assay_status assay_sweep_run(const assay_panel *panel, const assay_config *const *configs,
-                                                       size_t n_points, unsigned n_threads,
-                                                       assay_sweep_progress *progress, void *progress_context,
-                                                       double *out_metrics, assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_sweep_run(const assay_panel *panel,
+                                                       const assay_config *const *configs, size_t n_points,
+                                                       unsigned n_threads, assay_sweep_progress *progress,
+                                                       void *progress_context, double *out_metrics,
+                                                       assay_error *err);
 
 #ifdef __cplusplus
 }

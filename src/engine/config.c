@@ -28,7 +28,7 @@ static const setting_row rows[] = {
      AT(name),                                                                                               \
      value},
 #define ASSAY_BOOL(name, group, value, help)                                                                 \
-    {{#name, ASSAY_SETTING_BOOL, GROUP(group), value ? "true" : "false", 0, 1, NULL, "", help, false},       \
+    {{#name, ASSAY_SETTING_BOOL, GROUP(group), (value) ? "true" : "false", 0, 1, NULL, "", help, false},     \
      AT(name),                                                                                               \
      value},
 #define ASSAY_CHOICE(name, group, value, choices, help)                                                      \

@@ -66,6 +66,8 @@ static assay_status calendar_by_sorting(const int64_t *times, size_t n, assay_pa
 
 assay_status assay_calendar_make(assay_panel *panel, const int64_t *times, size_t n,
                                  assay_calendar_index *index, assay_error *err) {
+    if (n == 0)
+        return assay_error_set(err, ASSAY_E_ARGUMENT, "a calendar needs at least one time");
     *index = (assay_calendar_index){.first_us = times[0], .last_us = times[0]};
     for (size_t i = 0; i < n; i++) {
         index->first_us = times[i] < index->first_us ? times[i] : index->first_us;

@@ -56,7 +56,7 @@ static cJSON *params_json(const assay_strategy *strategy) {
 }
 
 static const char *action_of(const assay_signal_kind *kind) {
-    return assay_action_name(kind->action);
+    return assay_action_name((int)kind->action);
 }
 
 static cJSON *signals_json(const assay_strategy *strategy) {

@@ -9,7 +9,7 @@
 typedef struct assay_row_job assay_row_job; /* row_source.h */
 
 struct assay_store {
-    char *folder; /* no trailing slash */
+    char *folder;            /* no trailing slash */
     unsigned n_threads;      /* as asked for; 0: as many as there are cores */
     unsigned duckdb_threads; /* of the connection now */
     duckdb_database database;

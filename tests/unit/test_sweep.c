@@ -84,6 +84,13 @@ static assay_config *random_config(assay_rng *rng, bool momentum) {
     return c;
 }
 
+static bool same_bits(double a, double b) {
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
+}
+
 static void assert_equals_single_runs(const assay_panel *panel, assay_config *const *configs, size_t n,
                                       const double *metrics) {
     size_t n_metrics = assay_metric_count();
@@ -94,7 +101,7 @@ static void assert_equals_single_runs(const assay_panel *panel, assay_config *co
             fail_msg("%s", err.message);
         const double *single = assay_result_metrics(result);
         for (size_t m = 0; m < n_metrics; m++) {
-            if (memcmp(&single[m], &metrics[i * n_metrics + m], sizeof(double)) == 0)
+            if (same_bits(single[m], metrics[i * n_metrics + m]))
                 continue;
             for (size_t k = 0; k < assay_setting_count(); k++) {
                 char text[64];
