@@ -78,6 +78,38 @@ static assay_status check_symbols(assay_store *store, const assay_prices_table *
                            n_unknown > MAX_NAMED ? " and others" : "");
 }
 
+/* --- a period before the data --- */
+
+static assay_status refuse_empty(assay_store *store, const assay_prices_table *table,
+                                 const assay_load_spec *spec, assay_error *err) {
+    assay_sql sql = {0};
+    assay_cursor cursor;
+    assay_load_spec any_time = *spec;
+    any_time.end_us = INT64_MAX;
+    assay_sql_add(&sql, "SELECT min(p_timestamp) FROM (");
+    assay_prices_sql(table, &any_time, false, &sql);
+    assay_sql_add(&sql, ")");
+    assay_arg args[4];
+    size_t n_args = assay_prices_args(table, &any_time, args);
+    char first[32] = "";
+    if (assay_cursor_open(&cursor, store->connection, sql.text, args, n_args, "", NULL) == ASSAY_OK &&
+        assay_cursor_next(&cursor) && !assay_cursor_is_null(&cursor, 0)) {
+        assay_time_format(assay_cursor_int(&cursor, 0), first, sizeof first);
+    }
+    assay_cursor_close(&cursor);
+    assay_sql_reset(&sql);
+    char end[32] = "";
+    if (spec->end_us != INT64_MAX) {
+        assay_time_format(assay_day_of_us(spec->end_us) * ASSAY_US_PER_DAY, end, sizeof end);
+    }
+    if (first[0] == '\0' || end[0] == '\0') {
+        return assay_error_set(err, ASSAY_E_DATA, "the prices table of %s has no rows", table->database);
+    }
+    return assay_error_set(err, ASSAY_E_DATA,
+                           "the prices table of %s has nothing up to %s: it begins at %s; choose a later end",
+                           table->database, end, first);
+}
+
 /* --- passes --- */
 
 static assay_status one_pass(assay_store *store, const assay_prices_table *table, const assay_load_spec *spec,
@@ -92,6 +124,9 @@ static assay_status one_pass(assay_store *store, const assay_prices_table *table
     status = assay_prices_read(store, table, spec, &reading, err);
     if (status == ASSAY_OK) {
         status = check_symbols(store, table, spec, &reading, err);
+    }
+    if (status == ASSAY_OK && reading.n_rows == 0) {
+        status = refuse_empty(store, table, spec, err);
     }
     if (status == ASSAY_OK) {
         status = assay_events_read(store, spec, &reading, err);

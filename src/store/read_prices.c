@@ -209,6 +209,7 @@ static assay_status read_chunk(const assay_prices_table *table, const assay_load
         .version_us = reading->with_version ? rows->version : NULL,
         .source = reading->with_version ? rows->source : NULL,
     };
+    reading->n_rows += n;
     return assay_panel_builder_add_rows(reading->builder, &block_rows, err);
 }
 

@@ -10,6 +10,7 @@ typedef struct assay_price_reading {
     assay_symbol_lookup symbols;
     bool with_version;   /* second pass: versions and files too */
     bool all_midnight;   /* every timestamp was at 00:00 */
+    size_t n_rows;       /* given to the builder */
     size_t n_incomplete; /* rows without symbol or timestamp, left out */
 } assay_price_reading;
 
