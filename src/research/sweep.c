@@ -91,6 +91,8 @@ static int compare_points(const void *a, const void *b) {
     const planned_point *x = a, *y = b;
     int order = compare_sizes(x->market, y->market);
     if (order == 0)
+        order = strcmp(x->config->strategy->name, y->config->strategy->name);
+    if (order == 0)
         order = compare_sizes(x->feature.kind, y->feature.kind);
     if (order == 0)
         order = compare_sizes(x->feature.window, y->feature.window);
@@ -102,7 +104,8 @@ static bool same_feature(const assay_feature *a, const assay_feature *b) {
 }
 
 static bool share_unit(const planned_point *a, const planned_point *b) {
-    return a->market == b->market && same_feature(&a->feature, &b->feature) &&
+    return a->market == b->market && a->config->strategy == b->config->strategy &&
+           same_feature(&a->feature, &b->feature) &&
            assay_prefix_possible(a->config) == assay_prefix_possible(b->config) &&
            assay_prefix_compatible(a->config, b->config);
 }

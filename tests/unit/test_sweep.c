@@ -125,7 +125,7 @@ static void sweep_and_compare(uint64_t seed, unsigned n_threads) {
     assay_panel *panel = sample_panel(seed, 20 + assay_rng_below(&rng, 60), 260);
     assay_config *configs[N_POINTS];
     for (size_t i = 0; i < N_POINTS; i++)
-        configs[i] = random_config(&rng, seed % 2 == 0);
+        configs[i] = random_config(&rng, (seed + i) % 2 == 0); /* both strategies side by side */
     double *metrics = calloc(N_POINTS * assay_metric_count(), sizeof *metrics);
     if (assay_sweep_run(panel, (const assay_config *const *)configs, N_POINTS, n_threads, NULL, NULL, metrics,
                         &err) != ASSAY_OK)
