@@ -11,7 +11,7 @@ _assay() {
     fi
 
     if [ "$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "sample import strategies run runs show audit reproduce sql help --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize runs show audit reproduce sql help --help --version" -- "$cur")
         return
     fi
     command=${words[1]}
@@ -33,12 +33,16 @@ _assay() {
         ;;
     --partition) mapfile -t COMPREPLY < <(compgen -W "keep year month day none" -- "$cur") && return ;;
     --on-bad-data) mapfile -t COMPREPLY < <(compgen -W "error drop keep" -- "$cur") && return ;;
-    --set)
+    --sample) mapfile -t COMPREPLY < <(compgen -W "grid random: sobol:" -- "$cur") && return ;;
+    --positions) mapfile -t COMPREPLY < <(compgen -W "flatten carry" -- "$cur") && return ;;
+    --keep) mapfile -t COMPREPLY < <(compgen -W "best:10 none" -- "$cur") && return ;;
+    --sweep | --report) mapfile -t COMPREPLY < <(compgen -W "$(_assay_sweeps "$db")" -- "$cur") && return ;;
+    --set | --axis)
         mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[2]}")" -- "$cur")
         compopt -o nospace 2>/dev/null
         return
         ;;
-    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency) return ;;
+    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency | --objective | --where | --shard | --sweep-id | --train | --test | --step | --purge | --embargo) return ;;
     esac
 
     if [[ $cur == -* ]]; then
@@ -46,10 +50,10 @@ _assay() {
         return
     fi
     case $command in
-    run | strategies) mapfile -t COMPREPLY < <(compgen -W "$(_assay_strategies)" -- "$cur") ;;
+    run | optimize | | strategies) mapfile -t COMPREPLY < <(compgen -W "$(_assay_strategies)" -- "$cur") ;;
     show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "sample import strategies run runs show audit reproduce sql" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize runs show audit reproduce sql" -- "$cur") ;;
     esac
 }
 
@@ -59,7 +63,9 @@ _assay_options() {
     import) echo "--db --frequency --currency --partition --on-bad-data --dry-run --quiet --help" ;;
     strategies) echo "--settings --format --help" ;;
     run) echo "--db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
-    runs | show | sql) echo "--db --format --help" ;;
+    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --frequency --no-store --quiet --help" ;;
+    runs) echo "--db --sweep --format --help" ;;
+    show | sql) echo "--db --format --help" ;;
     audit) echo "--db --all --help" ;;
     reproduce) echo "--db --threads --quiet --help" ;;
     help) echo "--help" ;;
@@ -73,6 +79,8 @@ _assay_keys() {
     { assay strategies "$1" && assay strategies --settings; } 2>/dev/null | sed -n 's/^  \([a-z_]\{1,\}\) .*(.*)$/\1/p'
 }
 
-_assay_runs() { assay sql 'SELECT run_id FROM backtest_runs' --db "$1" --format csv 2>/dev/null | tail -n +2; }
+_assay_sweeps() { assay sql 'SELECT DISTINCT sweep_id FROM backtest_sweeps' --db "$1" --format csv 2>/dev/null | tail -n +2; }
+
+_assay_runs() { assay sql 'SELECT run_id FROM backtest_runs WHERE sweep_id IS NULL OR warnings IS NOT NULL' --db "$1" --format csv 2>/dev/null | tail -n +2; }
 
 complete -F _assay assay

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "assay/assay.h"
+#include "assay/assay_optimize.h"
 #include "assay/assay_store.h"
 
 #ifdef __cplusplus
@@ -105,6 +106,60 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_config_json(const assay_conf
                                                                 const char *const *symbols, size_t n_symbols,
                                                                 const char *frequency, char **out_text,
                                                                 assay_error *err);
+
+/* --- sweeps --- */
+
+/* What is printed of a sweep. Nothing is owned. */
+typedef struct assay_sweep_report {
+    const char *sweep_id, *strategy, *sampling;
+    const assay_optimizer *optimizer;
+    const assay_sweep_summary *summary;
+    const assay_rung *rung; /* of halving; n_rungs < 2: none */
+    size_t n_rungs;
+    char start_date[32], end_date[32]; /* "": not known */
+    char data_fingerprint[33];
+    size_t n_bars, n_symbols, n_kept;
+    uint64_t n_shards;        /* 1: not split */
+    uint64_t n_shards_stored; /* that the numbers speak of */
+    uint64_t shard;           /* the one that they speak of, from 1; 0: all that are stored */
+    bool is_stored;
+} assay_sweep_report;
+
+/* Writes it; CSV is the list of the best points. Errors of the stream are left to the caller. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_sweep(const assay_sweep_report *report,
+                                                          assay_report_format format,
+                                                          const assay_report_style *style, FILE *out,
+                                                          assay_error *err);
+
+/* The JSON texts of a sweep's points (parameters, and the configuration with what differs from the defaults), made once
+ * with holes for the swept values. From one thread at a time. */
+typedef struct assay_sweep_template assay_sweep_template;
+ASSAY_API ASSAY_NODISCARD assay_status assay_sweep_template_create(
+    const assay_optimizer *optimizer, const assay_config *base, const char *const *symbols, size_t n_symbols,
+    const char *frequency, assay_sweep_template **out_template, assay_error *err);
+ASSAY_API void assay_sweep_template_destroy(assay_sweep_template *template_); /* NULL: nothing */
+/* The texts of a point, valid until the next call; false: out of memory. */
+ASSAY_API bool assay_sweep_template_fill(assay_sweep_template *template_, uint64_t point,
+                                         const char **out_parameters, const char **out_config);
+
+/* A sweep's plan as JSON, stored with it; and the plan that such a text has. Free with free() and
+ * assay_sweep_plan_reset. ASSAY_E_NOMEM, ASSAY_E_DATA. */
+typedef struct assay_sweep_plan {
+    char **axes, **objectives, **constraints;
+    size_t n_axes, n_objectives, n_constraints;
+    char *sampling;
+    char *config_json;
+    bool halving;
+    double periods_per_year, risk_free_rate;
+    uint64_t n_tried;
+    assay_rung rung[ASSAY_MAX_RUNGS];
+    size_t n_rungs;
+} assay_sweep_plan;
+ASSAY_API ASSAY_NODISCARD assay_status assay_sweep_plan_text(const assay_sweep_plan *plan, char **out_text,
+                                                             assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_sweep_plan_read(const char *text, assay_sweep_plan *out_plan,
+                                                             assay_error *err);
+ASSAY_API void assay_sweep_plan_reset(assay_sweep_plan *plan);
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,92 @@ typedef struct assay_run_info {
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_run(assay_store *store, const assay_run_info *info,
                                                              const assay_result *result, assay_error *err);
 
+/* --- sweeps: many points of one strategy, one file a table --- */
+
+/* Shard `index` of `count` (from 0); count 1: the whole sweep. */
+typedef struct assay_shard_name {
+    uint64_t index, count;
+} assay_shard_name;
+
+/* One line of a sweep's plan; what must be the same for another call to go on with the sweep. No tabs, no newlines. */
+typedef struct assay_sweep_key {
+    const char *name, *value;
+} assay_sweep_key;
+
+/* A sweep in the making: parts that are finished are kept in DIR/.assay/sweeps, whatever happens to the process. */
+typedef struct assay_sweep_store assay_sweep_store;
+
+/* Whether a text can name a sweep: like a run id, at most 96 bytes, without ".shard-". */
+ASSAY_API bool assay_sweep_id_is_good(const char *text);
+
+/* Begins a sweep, or goes on with an unfinished one of the same id and plan. `restart`: forget what is there.
+ * ASSAY_E_CONFIG: the id cannot be used, or an unfinished sweep of that id has another plan (the message says what differs).
+ * ASSAY_E_IO: another process works on it; the folder cannot be written. End it with assay_store_sweep_end. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_sweep_begin(assay_store *store, const char *sweep_id,
+                                                               assay_shard_name shard, bool restart,
+                                                               const assay_sweep_key *keys, size_t n_keys,
+                                                               assay_sweep_store **out_sweep,
+                                                               assay_error *err);
+ASSAY_API void
+assay_store_sweep_end(assay_sweep_store *sweep); /* NULL: nothing. What is finished stays for the next. */
+/* When the first call began it. */
+ASSAY_API int64_t assay_store_sweep_begun_us(const assay_sweep_store *sweep);
+
+/* Parts are numbered within a rung. has_part looks at the size alone; read_part is false where the part is missing or
+ * damaged. n_values must be the part's. write_part is atomic. */
+ASSAY_API bool assay_store_sweep_has_part(const assay_sweep_store *sweep, unsigned rung, uint64_t part,
+                                          size_t n_values);
+ASSAY_API ASSAY_NODISCARD bool assay_store_sweep_read_part(const assay_sweep_store *sweep, unsigned rung,
+                                                           uint64_t part, double *out_values,
+                                                           size_t n_values);
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_sweep_write_part(assay_sweep_store *sweep, unsigned rung,
+                                                                    uint64_t part, const double *values,
+                                                                    size_t n_values, assay_error *err);
+
+/* Adds the trades, snapshots, signals and fills of one point that is kept with them. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_sweep_keep(assay_sweep_store *sweep,
+                                                              const assay_run_info *info,
+                                                              const assay_result *result, assay_error *err);
+
+/* A point as backtest_runs and backtest_results have it. Pointers need to live until the next call for a point. */
+typedef struct assay_sweep_point {
+    uint64_t number;       /* run_id is SWEEP_ID-number */
+    const double *metrics; /* assay_metric_count() values */
+    const char *parameters_json, *config_json;
+    double initial_capital;
+    int64_t start_us, end_us; /* first and last bar of the portfolio */
+    int64_t n_bars;
+    const char *warnings; /* NULL: not known; so are the next two below 0 */
+    int64_t delisted_positions, duration_ms;
+} assay_sweep_point;
+
+/* What the tables of a sweep are made of. */
+typedef struct assay_sweep_rows {
+    uint64_t n_points; /* of this shard */
+    const char *strategy;
+    const char *plan_json; /* backtest_sweeps.plan */
+    const char *data_fingerprint;
+    int64_t n_symbols, duration_ms;
+    /* Fills *out_point with point j (0 … n_points - 1, ascending); `with_texts` false: number and metrics are enough. False:
+     * failed, which the caller knows the reason of. */
+    bool (*point)(void *context, uint64_t j, bool with_texts, assay_sweep_point *out_point);
+    void *context;
+} assay_sweep_rows;
+
+/* Writes the tables of the sweep (or shard), one file each, as a whole or not at all; replaces what the database has of the
+ * sweep (a shard: what it has of this shard, and of splits into another number of shards), and deletes the parts.
+ * ASSAY_E_IO, ASSAY_E_NOMEM; ASSAY_E_CANCELLED where `point` failed. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_sweep_finish(assay_sweep_store *sweep,
+                                                                const assay_sweep_rows *rows,
+                                                                assay_error *err);
+
+/* Reads metrics of a stored sweep, all its shards: out_values[m][number] for metric m of point `number` < n_points, untouched
+ * where it is not stored; *out_has[number] where it is. ASSAY_E_NOT_FOUND, ASSAY_E_IO, ASSAY_E_DATA. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_sweep_read(assay_store *store, const char *sweep_id,
+                                                              const char *const *metrics, size_t n_metrics,
+                                                              uint64_t n_points, double *const *out_values,
+                                                              bool *out_has, assay_error *err);
+
 /* What an import did. Text arrays are NUL-terminated, cut where they do not fit. */
 typedef struct assay_import_report {
     size_t n_rows; /* read from the file */

@@ -49,7 +49,14 @@ static bool copy_file(const char *from, const char *to) {
     return is_good;
 }
 
-/* Copies the files called `name` below `folder` into `target` under numbers; counts them. False: failed, see errno. */
+/* NAME.parquet, or a shard of the sweep NAME. */
+static bool is_file_of(const char *file, const char *name) {
+    size_t size = strlen(name);
+    return strncmp(file, name, size) == 0 &&
+           (strcmp(file + size, ".parquet") == 0 || strncmp(file + size, ".shard-", 7) == 0);
+}
+
+/* Copies the files of `name` below `folder` into `target` under numbers; counts them. False: failed, see errno. */
 static bool copy_named(const char *folder, const char *name, const char *target, int depth, size_t *count) {
     DIR *dir = opendir(folder);
     if (dir == NULL)
@@ -63,7 +70,7 @@ static bool copy_named(const char *folder, const char *name, const char *target,
             continue;
         if (S_ISDIR(info.st_mode)) {
             is_good = depth >= MAX_DEPTH || copy_named(path, name, target, depth + 1, count);
-        } else if (strcmp(item->d_name, name) == 0) {
+        } else if (is_file_of(item->d_name, name)) {
             snprintf(number, sizeof number, "%zu.parquet", (*count)++);
             is_good = join(to, target, number) && copy_file(path, to);
         }
@@ -101,22 +108,41 @@ static assay_status make_temporary(char *out_folder, assay_error *err) {
     return ASSAY_OK;
 }
 
-static assay_status copy_run(const char *db, const char *run_id, const char *folder, assay_error *err) {
-    char name[160];
-    snprintf(name, sizeof name, "%.140s.parquet", run_id);
+/* The file of a point of a sweep is the sweep's, and only kept points have everything in it. */
+static assay_status name_file(assay_store *store, const char *run_id, char *out_name, size_t size,
+                              assay_error *err) {
+    assay_table *t = NULL;
+    assay_status status =
+        assay_store_sql(store,
+                        "SELECT sweep_id, warnings FROM backtest_runs WHERE run_id = $1 AND sweep_id "
+                        "IS NOT NULL AND fold IS NULL",
+                        &run_id, 1, &t, err);
+    bool is_point = status == ASSAY_OK && t->n_rows > 0;
+    snprintf(out_name, size, "%s", is_point ? t->cells[0] : run_id);
+    if (is_point && t->cells[1] == NULL)
+        status =
+            assay_error_set(err, ASSAY_E_NOT_FOUND,
+                            "point %s was stored with its metrics alone, so there are no tables to compare; "
+                            "`assay optimize` with a larger --keep best:N stores them",
+                            run_id);
+    assay_table_destroy(t);
+    return status;
+}
+
+static assay_status copy_run(const char *db, const char *name, const char *folder, assay_error *err) {
     for (size_t i = 0; i < ASSAY_N_RESULT_TABLES; i++) {
         char from[PATH_SIZE], to[PATH_SIZE];
         size_t count = 0;
         bool is_good = join(from, db, TABLES[i]) && join(to, folder, TABLES[i]) && mkdir(to, 0700) == 0 &&
                        copy_named(from, name, to, 0, &count);
         if (!is_good)
-            return assay_error_set(err, ASSAY_E_IO, "cannot copy the table %s of run %s: %s", TABLES[i],
-                                   run_id, strerror(errno));
+            return assay_error_set(err, ASSAY_E_IO, "cannot copy the table %s of run %s: %s", TABLES[i], name,
+                                   strerror(errno));
         if (count == 0)
             return assay_error_set(
                 err, ASSAY_E_NOT_FOUND,
-                "the table %s has no file %s: the run was not stored by Assay, or not as a whole", TABLES[i],
-                name);
+                "the table %s has no file %s.parquet: the run was not stored by Assay, or not as a whole",
+                TABLES[i], name);
     }
     return ASSAY_OK;
 }
@@ -164,15 +190,19 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
                               assay_error *err) {
     assay_store *store = NULL;
     cli_run run = {0};
-    char folder[PATH_SIZE] = "";
+    char folder[PATH_SIZE] = "", name[160] = "";
     assay_status status = assay_store_open(db, false, n_threads, &store, err);
+    if (status == ASSAY_OK)
+        status = cli_check_stored_run(store, run_id, err);
+    if (status == ASSAY_OK)
+        status = name_file(store, run_id, name, sizeof name, err);
     if (status == ASSAY_OK)
         status = run_again(store, run_id, &run, out, err);
     assay_store_close(store);
     if (status == ASSAY_OK)
         status = make_temporary(folder, err);
     if (status == ASSAY_OK)
-        status = copy_run(db, run_id, folder, err);
+        status = copy_run(db, name, folder, err);
     if (status == ASSAY_OK)
         status = compare(folder, &run, run_id, out, err);
     if (folder[0] != '\0')

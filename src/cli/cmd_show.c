@@ -1,4 +1,5 @@
-/* assay show: one stored run. */
+/* assay show: one stored run, or a sweep. */
+#include "cli/cmd_optimize.h"
 #include "cli/stored_runs.h"
 
 enum { OPT_DB, OPT_FORMAT, N_OPTIONS };
@@ -28,9 +29,14 @@ static int run_show(const cli_command *command, int argc, char **argv) {
     assay_store *store = NULL;
     assay_run_summary summary = {0};
     assay_status status = assay_store_open(cli_database(db), false, 0, &store, &err);
+    bool is_sweep = false;
     if (status == ASSAY_OK)
+        status = cli_has_sweep(store, args.operands[0], &is_sweep, &err);
+    if (status == ASSAY_OK && is_sweep)
+        status = cli_stored_sweep_report(store, args.operands[0], NULL, format, &err);
+    else if (status == ASSAY_OK)
         status = cli_stored_summary(store, args.operands[0], &summary, &err);
-    if (status == ASSAY_OK) {
+    if (status == ASSAY_OK && !is_sweep) {
         assay_report_style style = cli_style();
         status = assay_report_run(&summary, format, &style, stdout, &err);
     }
@@ -42,8 +48,9 @@ static int run_show(const cli_command *command, int argc, char **argv) {
 const cli_command cli_cmd_show = {
     .name = "show",
     .operands = "RUN",
-    .summary = "one stored run",
-    .description = "Prints the summary of a stored run. `assay runs` lists them.",
+    .summary = "one stored run or sweep",
+    .description = "Prints the summary of a stored run, or of a sweep with all its stored shards. `assay "
+                   "runs` lists them.",
     .options = OPTIONS,
     .n_options = N_OPTIONS,
     .run = run_show,

@@ -51,9 +51,11 @@ assay_status cli_stored_run_ids(assay_store *store, cli_names *ids, assay_error 
     if (status != ASSAY_OK || !has_runs)
         return status;
     assay_table *table = NULL;
-    status =
-        query(store, "SELECT run_id FROM backtest_runs WHERE run_id IS NOT NULL ORDER BY timestamp, run_id",
-              NULL, &table, err);
+    status = query(
+        store,
+        "SELECT run_id FROM backtest_runs WHERE run_id IS NOT NULL AND (sweep_id IS NULL OR fold IS NOT NULL "
+        "OR warnings IS NOT NULL) ORDER BY timestamp, run_id",
+        NULL, &table, err);
     for (size_t i = 0; status == ASSAY_OK && i < table->n_rows; i++) {
         if (!cli_names_add(ids, text_of(table, i, 0), strlen(text_of(table, i, 0))))
             status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the list of runs");
@@ -64,13 +66,18 @@ assay_status cli_stored_run_ids(assay_store *store, cli_names *ids, assay_error 
 
 assay_status cli_check_stored_run(assay_store *store, const char *run_id, assay_error *err) {
     cli_names ids = {0};
-    assay_status status = cli_stored_run_ids(store, &ids, err);
+    assay_table *found = NULL;
     const char *nearest = NULL;
-    bool is_there = false;
-    for (size_t i = 0; i < ids.n && status == ASSAY_OK; i++) {
-        is_there = is_there || strcmp(ids.name[i], run_id) == 0;
+    bool has_runs = false, is_there = false;
+    assay_status status = cli_has_table(store, "backtest_runs", &has_runs, err);
+    if (status == ASSAY_OK && has_runs)
+        status = query(store, "SELECT count(*) FROM backtest_runs WHERE run_id = $1", run_id, &found, err);
+    is_there = found != NULL && count_of(found, 0, 0) > 0;
+    assay_table_destroy(found);
+    if (status == ASSAY_OK && !is_there)
+        status = cli_stored_run_ids(store, &ids, err);
+    for (size_t i = 0; i < ids.n && status == ASSAY_OK; i++)
         nearest = assay_nearer_name(run_id, nearest, ids.name[i]);
-    }
     if (status == ASSAY_OK && !is_there) {
         if (ids.n == 0)
             status = assay_error_set(err, ASSAY_E_NOT_FOUND,

@@ -8,7 +8,8 @@
 ASSAY_NODISCARD assay_status cli_has_table(assay_store *store, const char *table, bool *out_has,
                                            assay_error *err);
 
-/* Appends the ids of all stored runs, the oldest first. None: no error. */
+/* Appends the ids of the runs that are stored with their records, the oldest first: of a sweep, the kept points. None: no
+ * error. */
 ASSAY_NODISCARD assay_status cli_stored_run_ids(assay_store *store, cli_names *ids, assay_error *err);
 
 /* ASSAY_E_NOT_FOUND, with the nearest id, where there is no such run. */

@@ -121,6 +121,10 @@ static void put_indented(const char *sentence, const assay_report_style *style, 
 }
 
 static void put_counts(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
+    if (s->n_equity <= 1 && !s->has_warnings) {
+        put_indented("a point of a sweep, stored with its metrics alone", style, out);
+        return;
+    }
     size_t n_trades = rows_of(s, "backtest_trades");
     size_t n_open = s->n_open_trades < n_trades ? s->n_open_trades : n_trades;
     char text[256] = "";

@@ -1,7 +1,8 @@
 /* Two stored runs, cell by cell.
  *
  * Rows are compared in the order in which they are stored, which is part of what a run must reproduce. NaN equals NaN. What
- * must differ (run_id; of backtest_runs also timestamp and duration_ms) is left out.
+ * must differ (run_id; of backtest_runs also timestamp and duration_ms) is left out, and so is what a point of a sweep has and
+ * a single run has not: sweep_id, fold, and in `parameters` the swept settings, which `config` has as well.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 static const char what[] = "cannot compare the runs";
 
+#define NOT_OF_THE_RUN "run_id, \"timestamp\", duration_ms, sweep_id, fold, parameters"
 #define NUMBERED(files, run, left_out)                                                                       \
     "SELECT row_number() OVER () AS n, r FROM (SELECT * EXCLUDE (" left_out ") FROM read_parquet($" files    \
     ", union_by_name=true, hive_partitioning=false) WHERE run_id = $" run ") r"
@@ -72,7 +74,9 @@ static assay_status describe(assay_store *store, const char *table, const pair *
     for (idx_t c = 0; c < duckdb_column_count(&shape); c++) {
         const char *name = duckdb_column_name(&shape, c);
         if (strcmp(name, "run_id") == 0 ||
-            (is_runs(table) && (strcmp(name, "timestamp") == 0 || strcmp(name, "duration_ms") == 0))) {
+            (is_runs(table) && (strcmp(name, "timestamp") == 0 || strcmp(name, "duration_ms") == 0 ||
+                                strcmp(name, "sweep_id") == 0 || strcmp(name, "fold") == 0 ||
+                                strcmp(name, "parameters") == 0))) {
             continue;
         }
         assay_sql_add(&sql, " UNION ALL SELECT ");
@@ -91,8 +95,7 @@ static assay_status describe(assay_store *store, const char *table, const pair *
     assay_sql_add(
         &whole,
         "WITH row_pair AS MATERIALIZED (SELECT a, b FROM %s WHERE n = %lld) SELECT * FROM (%s) LIMIT 1",
-        is_runs(table) ? PAIRS("run_id, \"timestamp\", duration_ms") : PAIRS("run_id"), (long long)n,
-        sql.failed ? "" : sql.text);
+        is_runs(table) ? PAIRS(NOT_OF_THE_RUN) : PAIRS("run_id"), (long long)n, sql.failed ? "" : sql.text);
     status = assay_cursor_open(&cursor, store->connection, whole.failed ? NULL : whole.text, files->arg, 4,
                                what, err);
     if (status == ASSAY_OK && assay_cursor_next(&cursor)) {
@@ -114,10 +117,9 @@ static assay_status compare_table(assay_store *store, const char *table, const c
     assay_cursor cursor = {0};
     assay_status status = pair_open(store, table, run_a, run_b, &files, err);
     if (status == ASSAY_OK) {
-        status =
-            assay_cursor_open(&cursor, store->connection,
-                              is_runs(table) ? COUNT("run_id, \"timestamp\", duration_ms") : COUNT("run_id"),
-                              files.arg, 4, what, err);
+        status = assay_cursor_open(&cursor, store->connection,
+                                   is_runs(table) ? COUNT(NOT_OF_THE_RUN) : COUNT("run_id"), files.arg, 4,
+                                   what, err);
     }
     if (status == ASSAY_OK && assay_cursor_next(&cursor)) {
         int64_t n = assay_cursor_int(&cursor, 0), first = assay_cursor_int(&cursor, 1);

@@ -1,0 +1,226 @@
+/* assay optimize: the command and its options. */
+#include <string.h>
+
+#include "cli/cmd_optimize.h"
+
+enum {
+    OPT_AXIS,
+    OPT_SAMPLE,
+    OPT_OBJECTIVE,
+    OPT_WHERE,
+    OPT_KEEP,
+    OPT_HALVING,
+    OPT_SHARD,
+    OPT_SWEEP_ID,
+    OPT_RESTART,
+    OPT_REPORT,
+    OPT_DB,
+    OPT_SYMBOLS,
+    OPT_HOLDINGS,
+    OPT_START,
+    OPT_END,
+    OPT_SET,
+    OPT_CONFIG,
+    OPT_FORMAT,
+    OPT_THREADS,
+    OPT_FREQUENCY,
+    OPT_NO_STORE,
+    OPT_QUIET,
+    N_OPTIONS
+};
+
+static const cli_option OPTIONS[N_OPTIONS] = {
+    [OPT_AXIS] = {"axis", "KEY=VALUES",
+                  "a parameter or setting, and what to try for it: 10,20,50 or\n"
+                  "BEGIN:END:STEP or log:BEGIN:END:COUNT or LOW..HIGH; any\nnumber of times"},
+    [OPT_SAMPLE] = {"sample", "HOW", "grid (default), random:N:SEED or sobol:N"},
+    [OPT_OBJECTIVE] = {"objective", "METRIC",
+                       "what is sought (default sharpe_ratio); min:METRIC seeks the\n"
+                       "smallest; several give the points that no other beats"},
+    [OPT_WHERE] = {"where", "CONDITION",
+                   "only points with it count, such as 'total_trades>=50',\n"
+                   "'max_drawdown_pct>-30' or min_trades=50; any number of times"},
+    [OPT_KEEP] = {"keep", "WHICH", "points stored with trades and days: best:10 (default), none"},
+    [OPT_HALVING] = {"halving", NULL,
+                     "all points on a short last part of the period, the best third\n"
+                     "on three times as much, and so on up to the whole"},
+    [OPT_SHARD] = {"shard", "K/N", "only the K-th of N parts of the points, stored as such"},
+    [OPT_SWEEP_ID] =
+        {"sweep-id", "ID",
+         "the name under which the sweep is stored; without it\nSTRATEGY-sweep-HASH; the same id "
+         "goes on after a stop"},
+    [OPT_RESTART] = {"restart", NULL, "forget what an unfinished sweep of this id has"},
+    [OPT_REPORT] = {"report", "ID", "run nothing; print what is stored of a sweep, all its shards"},
+    [OPT_DB] = {"db", "DIR", "the database folder"},
+    [OPT_SYMBOLS] = {"symbols", "A,B,...", "these symbols; without it every symbol"},
+    [OPT_HOLDINGS] = {"holdings", "FILE", "the symbols of a CSV file with columns sym, sector"},
+    [OPT_START] = {"start", "DATE", "first day of the portfolio; earlier bars warm windows up"},
+    [OPT_END] = {"end", "DATE", "last day"},
+    [OPT_SET] = {"set", "KEY=VALUE", "a parameter or setting that all points share; any number\nof times"},
+    [OPT_CONFIG] = {"config", "FILE", "a YAML configuration; options override it"},
+    [OPT_FORMAT] = {"format", "FORMAT", "text (default), json, or csv (the best points)"},
+    [OPT_THREADS] = {"threads", "N", "threads; 0 (default): every core; results do not depend on it"},
+    [OPT_FREQUENCY] = {"frequency", "F", "which frequency, where the prices have several"},
+    [OPT_NO_STORE] = {"no-store", NULL, "write no tables, and keep nothing for a second call"},
+    [OPT_QUIET] = {"quiet", NULL, "no messages but errors"},
+};
+
+static bool take_keep(const cli_args *args, cli_sweep_args *a) {
+    cli_args count = *args;
+    if (strcmp(args->value, "none") == 0) {
+        a->n_keep = 0;
+        return true;
+    }
+    if (strncmp(args->value, "best:", 5) != 0) {
+        (void)cli_usage_error(args->command, "--keep '%s' is neither best:N nor none", args->value);
+        return false;
+    }
+    count.value = args->value + 5;
+    count.option = "keep best:N:";
+    return cli_read_whole(&count, 1, CLI_MOST_KEPT, &a->n_keep);
+}
+
+static bool take_name(const cli_args *args, cli_names *names) {
+    if (cli_names_add(names, args->value, strlen(args->value)))
+        return true;
+    cli_message("out of memory");
+    return false;
+}
+
+static bool take_sweep_id(const cli_args *args, const char **out_id) {
+    *out_id = args->value;
+    if (assay_sweep_id_is_good(args->value))
+        return true;
+    (void)cli_usage_error(
+        args->command,
+        "--%s '%s': 1 to 96 letters, digits, '.', '_' and '-', beginning with a letter or digit, "
+        "without '.shard-'",
+        args->option, args->value);
+    return false;
+}
+
+/* The options that say which runs; false: not one of them, or wrong. */
+static bool take_run_option(const cli_args *args, int option, cli_sweep_args *a) {
+    switch (option) {
+    case OPT_DB:
+        a->db = args->value;
+        return true;
+    case OPT_SYMBOLS:
+        a->options.symbols = args->value;
+        return true;
+    case OPT_HOLDINGS:
+        a->options.holdings = args->value;
+        return true;
+    case OPT_START:
+        a->options.start = args->value;
+        return true;
+    case OPT_END:
+        a->options.end = args->value;
+        return true;
+    case OPT_SET:
+        return take_name(args, &a->options.sets);
+    case OPT_CONFIG:
+        a->options.config_path = args->value;
+        return true;
+    case OPT_FORMAT:
+        return cli_read_format(args, true, &a->format);
+    case OPT_THREADS:
+        return cli_read_whole(args, 0, 1024, &a->n_threads);
+    case OPT_FREQUENCY:
+        a->options.frequency = args->value;
+        return true;
+    case OPT_NO_STORE:
+        a->no_store = true;
+        return true;
+    case OPT_QUIET:
+        cli_set_quiet(true);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_option(const cli_args *args, int option, cli_sweep_args *a) {
+    switch (option) {
+    case OPT_AXIS:
+        return take_name(args, &a->axes);
+    case OPT_SAMPLE:
+        a->sampling = args->value;
+        return true;
+    case OPT_OBJECTIVE:
+        return take_name(args, &a->objectives);
+    case OPT_WHERE:
+        return take_name(args, &a->constraints);
+    case OPT_KEEP:
+        return take_keep(args, a);
+    case OPT_HALVING:
+        a->halving = true;
+        return true;
+    case OPT_SHARD:
+        a->shard = args->value;
+        return true;
+    case OPT_SWEEP_ID:
+        return take_sweep_id(args, &a->sweep_id);
+    case OPT_RESTART:
+        a->restart = true;
+        return true;
+    case OPT_REPORT:
+        return take_sweep_id(args, &a->report_id);
+    default:
+        return take_run_option(args, option, a);
+    }
+}
+
+static int report_stored(const cli_sweep_args *a) {
+    assay_error err = {0};
+    assay_store *store = NULL;
+    assay_status status = assay_store_open(cli_database(a->db), false, (unsigned)a->n_threads, &store, &err);
+    if (status == ASSAY_OK)
+        status = cli_stored_sweep_report(store, a->report_id, a, a->format, &err);
+    assay_store_close(store);
+    return status == ASSAY_OK ? CLI_DONE : cli_fail(&err);
+}
+
+static int run_optimize(const cli_command *command, int argc, char **argv) {
+    cli_args args;
+    cli_sweep_args a = {.n_keep = CLI_LISTED_POINTS};
+    int option, code;
+    cli_args_init(&args, command, argc, argv);
+    while ((option = cli_args_next(&args)) >= 0 && take_option(&args, option, &a))
+        ;
+    code = option == CLI_ARGS_STOP ? args.exit_code : CLI_USAGE;
+    if (option == CLI_ARGS_END) {
+        bool needs_strategy = a.options.config_path == NULL && a.report_id == NULL;
+        bool is_good =
+            cli_check_operands(&args, needs_strategy ? 1 : 0, a.report_id == NULL ? 1 : 0, "the STRATEGY");
+        a.options.strategy = args.n_operands > 0 ? args.operands[0] : NULL;
+        if (is_good)
+            code = a.report_id == NULL ? cli_sweep_main(&a) : report_stored(&a);
+    }
+    cli_names_reset(&a.options.sets);
+    cli_names_reset(&a.axes);
+    cli_names_reset(&a.objectives);
+    cli_names_reset(&a.constraints);
+    return code;
+}
+
+const cli_command cli_cmd_optimize = {
+    .name = "optimize",
+    .operands = "STRATEGY",
+    .summary = "search parameters: many runs, and how much of the best is luck",
+    .description =
+        "Runs a strategy at many points (combinations of parameters and settings) and prints the best, what\n"
+        "each parameter does, whether the best stands on a plateau, and the Sharpe ratio that the best of "
+        "so\n"
+        "many tries has by luck alone. Every point's metrics are stored, and the trades of those that are "
+        "kept.\n"
+        "A sweep that was stopped, by Ctrl-C or worse, goes on when the same command is given again.",
+    .examples = "examples:\n"
+                "  assay optimize momentum --axis lookback=5:100:5 --axis threshold=0.02:0.2:0.02\n"
+                "  assay optimize momentum --axis lookback=5..250 --axis threshold=0.01..0.3 \\\n"
+                "      --sample random:2000:1 --objective sharpe_ratio --where min_trades=50\n"
+                "  assay optimize momentum --axis lookback=5:100:5 --axis commission_pct=0,0.001 --shard 2/8",
+    .options = OPTIONS,
+    .n_options = N_OPTIONS,
+    .run = run_optimize,
+};
