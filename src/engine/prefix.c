@@ -307,7 +307,7 @@ static assay_status walk_row(assay_stepper *st, size_t t, size_t *out_end, assay
             *out_end = n;
             return ASSAY_OK;
         }
-        if (isnan(x->fills.reference[symbol]) || !wants(st, row, symbol))
+        if (!wants(st, row, symbol)) /* one without a price has been made a pending order */
             continue;
         assay_status status = serve_candidate(st, t, symbol, err);
         if (status != ASSAY_OK)

@@ -169,10 +169,74 @@ static void grid_points_equal_their_single_runs(void **state) {
     assay_panel_destroy(panel);
 }
 
+/* Every symbol twice, with the same prices: ties all the time, and halts and thin days that turn rows into orders. */
+static assay_panel *twin_panel(uint64_t seed) {
+    enum { N_PAIRS = 10, N_DAYS = 200 };
+    assay_rng rng;
+    assay_rng_init(&rng, seed);
+    assay_error err;
+    assay_panel_builder *builder = NULL;
+    assay_panel *panel = NULL;
+    assay_panel_options options = {ASSAY_BAD_DATA_ERROR, ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
+    assert_int_equal(assay_panel_builder_create(&builder, &err), ASSAY_OK);
+    for (int pair = 0; pair < N_PAIRS; pair++) {
+        double price = 20 + 60 * assay_rng_uniform(&rng);
+        uint32_t id[2];
+        for (int twin = 0; twin < 2; twin++) {
+            char name[8];
+            snprintf(name, sizeof name, "%c%d", 'A' + pair, twin);
+            assert_int_equal(assay_panel_builder_symbol(builder, name, 2, &id[twin], &err), ASSAY_OK);
+        }
+        for (int64_t day = 0; day < N_DAYS; day++) {
+            price *= 0.8 + 0.42 * assay_rng_uniform(&rng); /* wild: sizes of old and new orders differ */
+            bool halted = assay_rng_below(&rng, 12) == 0;
+            double volume = assay_rng_below(&rng, 6) == 0 ? 0 : 50 + 5000 * assay_rng_uniform(&rng);
+            double open = price * (0.99 + 0.02 * assay_rng_uniform(&rng));
+            for (int twin = 0; !halted && twin < 2; twin++) {
+                int64_t time = (16000 + day) * INT64_C(86400000000);
+                const assay_panel_rows row = {.n_rows = 1,
+                                              .symbol = &id[twin],
+                                              .timestamp_us = &time,
+                                              .column = {&open, NULL, NULL, &price, &volume}};
+                assert_int_equal(assay_panel_builder_add_rows(builder, &row, &err), ASSAY_OK);
+            }
+        }
+    }
+    assert_int_equal(assay_panel_builder_finish(builder, &options, &panel, NULL, &err), ASSAY_OK);
+    assay_panel_builder_destroy(builder);
+    return panel;
+}
+
+static void ties_go_to_the_lower_symbol(void **state) {
+    (void)state;
+    assay_error err = {.message = ""};
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        assay_rng rng;
+        assay_rng_init(&rng, seed);
+        assay_panel *panel = twin_panel(seed);
+        assay_config *configs[N_POINTS];
+        for (size_t i = 0; i < N_POINTS; i++) {
+            configs[i] = random_config(&rng, i % 2 == 0);
+            set(configs[i], "start_date", "");
+            set(configs[i], "initial_capital", PICK(&rng, "1000", "20000", "100000"));
+        }
+        double *metrics = calloc(N_POINTS * assay_metric_count(), sizeof *metrics);
+        assert_int_equal(assay_sweep_run(panel, (const assay_config *const *)configs, N_POINTS, 1, NULL, NULL,
+                                         metrics, &err),
+                         ASSAY_OK);
+        assert_equals_single_runs(panel, configs, N_POINTS, metrics);
+        for (size_t i = 0; i < N_POINTS; i++)
+            assay_config_destroy(configs[i]);
+        free(metrics);
+        assay_panel_destroy(panel);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_points_equal_their_single_runs),
         cmocka_unit_test(grid_points_equal_their_single_runs),
+        cmocka_unit_test(ties_go_to_the_lower_symbol),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
