@@ -11,7 +11,7 @@ _assay() {
     fi
 
     if [ "$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize runs show audit reproduce sql help --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize walkforward runs show audit reproduce sql help --help --version" -- "$cur")
         return
     fi
     command=${words[1]}
@@ -50,10 +50,10 @@ _assay() {
         return
     fi
     case $command in
-    run | optimize | | strategies) mapfile -t COMPREPLY < <(compgen -W "$(_assay_strategies)" -- "$cur") ;;
+    run | optimize | walkforward | strategies) mapfile -t COMPREPLY < <(compgen -W "$(_assay_strategies)" -- "$cur") ;;
     show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize runs show audit reproduce sql" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize walkforward runs show audit reproduce sql" -- "$cur") ;;
     esac
 }
 
@@ -64,6 +64,7 @@ _assay_options() {
     strategies) echo "--settings --format --help" ;;
     run) echo "--db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
     optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --frequency --no-store --quiet --help" ;;
+    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show | sql) echo "--db --format --help" ;;
     audit) echo "--db --all --help" ;;
