@@ -71,6 +71,12 @@ typedef struct assay_walkforward_efficiency {
     size_t n_annual_return, n_sharpe_ratio;
 } assay_walkforward_efficiency;
 
+/* Everything of a specification that can be checked without data: lengths, axes and their values, objective, constraints.
+ * assay_walkforward_run checks it as well. ASSAY_E_CONFIG, ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_walkforward_check(const assay_config *config,
+                                                               const assay_walkforward_spec *spec,
+                                                               assay_error *err);
+
 /* Runs it. `config`: everything but the axes; its period bounds the folds, bars before it warm windows up. n_threads 0: as
  * many as there are cores. `progress` (may be NULL) counts points x folds. The panel and the strategy must outlive the
  * result (assay_walkforward_destroy). ASSAY_E_CONFIG: an axis, length or constraint that is not understood, windows without
@@ -98,6 +104,12 @@ ASSAY_API void assay_walkforward_choice(const assay_walkforward *wf, size_t fold
  * such as "sharpe_ratio". */
 ASSAY_API double assay_fold_efficiency(const assay_fold *fold, const char *metric);
 ASSAY_API assay_walkforward_efficiency assay_walkforward_efficiency_of(const assay_walkforward *wf);
+
+/* The data up to the end of a fold's test, which is what a single run over its dates loads: fingerprint (32 hex digits and
+ * NUL) and number of symbols. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_walkforward_data(const assay_walkforward *wf, size_t fold,
+                                                              char out_fingerprint[33], size_t *out_n_symbols,
+                                                              assay_error *err);
 
 /* The tests joined to one run, from the first test's first bar to the last test's last one; bars between tests hold cash.
  * In flatten, positions open at the end of a test are closed at their marks there, without cost, by fills of kind

@@ -11,7 +11,9 @@
 
 #include "base/dates.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "engine/market.h"
+#include "research/objective.h"
 #include "research/points.h"
 
 /* --- before anything is run --- */
@@ -27,16 +29,68 @@ static const struct {
     {"signal_prices", "it shapes the prices that all points share"},
 };
 
-static assay_status check_axes(const assay_walkforward *wf, assay_error *err) {
-    for (size_t axis = 0; axis < assay_points_n_axes(wf->points); axis++) {
-        const char *name = assay_points_axis_name(wf->points, axis);
-        for (size_t i = 0; i < sizeof NOT_AN_AXIS / sizeof *NOT_AN_AXIS; i++) {
-            if (strcmp(name, NOT_AN_AXIS[i].key) == 0)
-                return assay_error_set(err, ASSAY_E_CONFIG, "axis '%s' is not possible here: %s", name,
-                                       NOT_AN_AXIS[i].reason);
-        }
+enum { MOST_CHECKED_VALUES = 10000 };
+
+static assay_status refuse_axis(const char *name, const char *reason, assay_error *err) {
+    return assay_error_set(err, ASSAY_E_CONFIG, "--axis %s: %s", name, reason);
+}
+
+/* Every value of an axis (of a range: its ends) must be one that the configuration takes. */
+static assay_status check_values(const assay_points *points, size_t axis, assay_config *scratch,
+                                 assay_error *err) {
+    const char *name = assay_points_axis_name(points, axis);
+    uint64_t n = assay_points_axis_count(points, axis);
+    assay_status status = ASSAY_OK;
+    for (uint64_t i = 0; status == ASSAY_OK && i < (n == 0 ? 2 : n); i++) {
+        char text[256];
+        assay_error reason = {0};
+        if (i == MOST_CHECKED_VALUES)
+            i = n - 1; /* steps grow or fall all along: the last is the extreme */
+        if (n == 0)
+            assay_double_format(assay_points_range_number(points, axis, (double)i), text, sizeof text);
+        else
+            assay_points_axis_text(points, axis, i, text, sizeof text);
+        status = assay_config_set(scratch, name, text, &reason);
+        if (status == ASSAY_E_CONFIG)
+            return refuse_axis(name, reason.message, err);
     }
-    return ASSAY_OK;
+    return status;
+}
+
+static assay_status check_axes(const assay_points *points, const assay_config *config, assay_error *err) {
+    assay_config *scratch = NULL;
+    assay_status status = assay_config_copy(config, &scratch, err);
+    for (size_t axis = 0; status == ASSAY_OK && axis < assay_points_n_axes(points); axis++) {
+        const char *name = assay_points_axis_name(points, axis), *reason = NULL;
+        for (size_t i = 0; i < sizeof NOT_AN_AXIS / sizeof *NOT_AN_AXIS; i++)
+            reason = strcmp(name, NOT_AN_AXIS[i].key) == 0 ? NOT_AN_AXIS[i].reason : reason;
+        status = reason != NULL ? refuse_axis(name, reason, err) : check_values(points, axis, scratch, err);
+    }
+    assay_config_destroy(scratch);
+    return status;
+}
+
+assay_status assay_walkforward_check(const assay_config *config, const assay_walkforward_spec *spec,
+                                     assay_error *err) {
+    assay_points *points = NULL;
+    assay_fold_plan plan;
+    assay_objective objective;
+    assay_constraint constraint;
+    if (spec->n_axes == 0)
+        return assay_error_set(err, ASSAY_E_CONFIG,
+                               "nothing to choose: give at least one --axis, such as "
+                               "--axis lookback=10:100:10");
+    assay_status status = assay_fold_plan_init(&plan, spec, err);
+    if (status == ASSAY_OK && spec->objective != NULL)
+        status = assay_objective_parse(spec->objective, &objective, err);
+    for (size_t i = 0; status == ASSAY_OK && i < spec->n_where; i++)
+        status = assay_constraint_parse(spec->where[i], &constraint, err);
+    if (status == ASSAY_OK)
+        status = assay_points_create(spec->axes, spec->n_axes, spec->sampling, &points, err);
+    if (status == ASSAY_OK)
+        status = check_axes(points, config, err);
+    assay_points_destroy(points);
+    return status;
 }
 
 /* The bars of the base's period. */
@@ -129,9 +183,9 @@ void assay_walkforward_destroy(assay_walkforward *wf) {
 
 static assay_status run_folds(assay_walkforward *wf, const assay_walkforward_spec *spec, unsigned n_threads,
                               assay_sweep_progress *progress, void *progress_context, assay_error *err) {
-    assay_status status = assay_points_create(spec->axes, spec->n_axes, spec->sampling, &wf->points, err);
+    assay_status status = assay_walkforward_check(wf->base, spec, err);
     if (status == ASSAY_OK)
-        status = check_axes(wf, err);
+        status = assay_points_create(spec->axes, spec->n_axes, spec->sampling, &wf->points, err);
     if (status == ASSAY_OK)
         status = make_folds(wf, spec, err);
     if (status == ASSAY_OK)

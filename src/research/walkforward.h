@@ -59,6 +59,9 @@ ASSAY_NODISCARD assay_status assay_walkforward_test_flat(assay_walkforward *wf, 
 /* Steps one portfolio through all tests; makes the joined run. */
 ASSAY_NODISCARD assay_status assay_walkforward_test_carried(assay_walkforward *wf, assay_error *err);
 
+/* The warnings about the market, as a run over the panel's first n_bars bars has them. */
+void assay_walkforward_warn(const assay_panel *panel, size_t n_bars, assay_result *result);
+
 /* Makes the joined run out of the tests of assay_walkforward_test_flat. */
 ASSAY_NODISCARD assay_status assay_walkforward_join(assay_walkforward *wf, assay_error *err);
 

@@ -174,6 +174,7 @@ static assay_status describe(const assay_walkforward *wf, assay_result *r, assay
         r->financing += fold->financing;
     }
     r->warnings |= r->recorder.n_signals == 0 ? ASSAY_WARNING_NO_SIGNALS : 0;
+    assay_walkforward_warn(wf->panel, r->last_bar + 1, r);
     assay_market market;
     status = assay_market_init(&market, wf->panel, &r->config->settings, err);
     if (status != ASSAY_OK)

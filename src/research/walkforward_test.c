@@ -74,6 +74,7 @@ static assay_status test_fold(const assay_walkforward *wf, assay_fold_state *sta
                               : run_idle(wf->panel, state->config, &state->result, err);
     if (status != ASSAY_OK)
         return status;
+    assay_walkforward_warn(wf->panel, fold->test_last + 1, state->result);
     const assay_recorder *r = &state->result->recorder;
     fold->end_equity = r->equity[r->n_equity - 1];
     fold->result = fold->has_winner ? state->result : NULL;

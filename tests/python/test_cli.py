@@ -17,7 +17,20 @@ import pytest
 pytestmark = pytest.mark.cli
 
 GOLDEN = Path(__file__).parent / "golden"
-COMMANDS = ["sample", "import", "strategies", "run", "optimize", "runs", "show", "audit", "reproduce", "sql", "help"]
+COMMANDS = [
+    "sample",
+    "import",
+    "strategies",
+    "run",
+    "optimize",
+    "walkforward",
+    "runs",
+    "show",
+    "audit",
+    "reproduce",
+    "sql",
+    "help",
+]
 
 
 def golden(name, text):
@@ -31,7 +44,9 @@ def golden(name, text):
 def market(assay_bin, tmp_path_factory):
     """A small sample market; tests that write into it use their own run ids."""
     db = tmp_path_factory.mktemp("cli") / "db"
-    subprocess.run([assay_bin, "sample", "--db", db, "--symbols", "25", "--days", "400", "--quiet"], check=True)
+    subprocess.run(
+        [assay_bin, "sample", "--db", db, "--symbols", "25", "--days", "400", "--quiet"], check=True
+    )
     return db
 
 
@@ -59,7 +74,7 @@ def test_help_of_a_command(assay, command):
 
 def test_only_what_works_is_in_the_help(assay):
     text = assay("--help").stdout
-    for planned in ["check", "report", "walkforward", "verify", "diff", "why", "live"]:
+    for planned in ["check", "report", "verify", "diff", "why", "live"]:
         assert f"  {planned} " not in text
         done = assay(planned, code=2)
         assert f"unknown command '{planned}'" in done.stderr
@@ -94,22 +109,38 @@ MISTAKES = [
     (["run", "momentum", "--no-store=1"], 2, ["'--no-store' takes no value"]),
     (["run", "momentum", "--threads"], 2, ["'--threads' needs a value"]),
     (["run", "momentum", "--threads", "two"], 2, ["--threads 'two'", "whole number from 0 to 1024"]),
-    (["run", "momentum", "--format", "jsn"], 2, ["--format 'jsn'", "text, json or csv", "did you mean 'json'?"]),
+    (
+        ["run", "momentum", "--format", "jsn"],
+        2,
+        ["--format 'jsn'", "text, json or csv", "did you mean 'json'?"],
+    ),
     (["run", "momentum", "mean_reversion"], 2, ["'mean_reversion' is one argument too many"]),
     (["run", "momentum", "--run-id", "../x"], 2, ["--run-id '../x'"]),
     (["run", "momentun"], 2, ["unknown strategy 'momentun'", "did you mean 'momentum'?"]),
     (["run", "momentum", "--set", "lokback=3"], 2, ["unknown key 'lokback'", "did you mean 'lookback'?"]),
-    (["run", "momentum", "--set", "slipage_bps=3"], 2, ["unknown key 'slipage_bps'", "did you mean 'slippage_bps'?"]),
+    (
+        ["run", "momentum", "--set", "slipage_bps=3"],
+        2,
+        ["unknown key 'slipage_bps'", "did you mean 'slippage_bps'?"],
+    ),
     (["run", "momentum", "--set", "lookback=x"], 2, ["lookback = 'x'", "whole number from 2"]),
     (["run", "momentum", "--set", "lookback=1"], 2, ["lookback = '1'", "from 2"]),
-    (["run", "momentum", "--set", "fill=next_opn"], 2, ["next_open|next_close|close", "did you mean 'next_open'?"]),
+    (
+        ["run", "momentum", "--set", "fill=next_opn"],
+        2,
+        ["next_open|next_close|close", "did you mean 'next_open'?"],
+    ),
     (["run", "momentum", "--set", "allow_short=maybe"], 2, ["true or false"]),
     (["run", "momentum", "--set", "lookback"], 2, ["key=value"]),
     (["run", "momentum", "--set", "stop_loss_pct=0.1"], 2, ["does not have it yet"]),
     (["run", "momentum", "--symbols", ","], 2, ["names no symbol"]),
     (["run", "momentum", "--symbols", "JNTT"], 1, ["JNTT", "did you mean JNT?"]),
     (["run", "momentum", "--start", "2015-13-01"], 2, ["--start", "'2015-13-01'", "a date such as"]),
-    (["run", "momentum", "--start", "2016-02-01", "--end", "2016-01-01"], 2, ["inverted", "2016-02-01", "2016-01-01"]),
+    (
+        ["run", "momentum", "--start", "2016-02-01", "--end", "2016-01-01"],
+        2,
+        ["inverted", "2016-02-01", "2016-01-01"],
+    ),
     (["run", "momentum", "--start", "2050-01-01"], 1, ["no bar lies in the period", "2015-01-02"]),
     (["run", "momentum", "--db", "nowhere"], 1, ["no database folder nowhere", "assay sample"]),
     (["run", "momentum", "--db", "/dev/null"], 1, ["/dev/null", "folder"]),
@@ -211,7 +242,25 @@ def test_mutated_configurations_never_crash(assay, market, tmp_path):
         b"period: {start: 2015-01-01, end: 2015-12-31}\nengine:\n  fill: next_open\n  rebalance_dates: [2015-02-02]\nrisk:\n"
     )
     rng = random.Random(20)
-    pieces = [b"{", b"}", b"[", b"]", b":", b"- ", b"&a ", b"*a", b"!!x ", b"'", b'"', b"\n", b"\t", b"\0", b"\xff", b"? ", b"| \n"]
+    pieces = [
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b":",
+        b"- ",
+        b"&a ",
+        b"*a",
+        b"!!x ",
+        b"'",
+        b'"',
+        b"\n",
+        b"\t",
+        b"\0",
+        b"\xff",
+        b"? ",
+        b"| \n",
+    ]
     config = tmp_path / "config.yaml"
     for _ in range(150):
         text = bytearray(good)
@@ -274,11 +323,21 @@ def test_text_of_a_run(assay, market):
     env = {"LC_ALL": "C.UTF-8", "COLUMNS": "80"}
     done = assay("run", "momentum", "--db", market, "--run-id", "text", env=env)
     assert done.stdout.startswith("momentum (lookback 20, threshold 0.1)\n2015-01-02 – ")
-    for word in ["total return", "Sharpe ratio", "maximum drawdown", "closed trades", "equity", "┤", "delisting"]:
+    for word in [
+        "total return",
+        "Sharpe ratio",
+        "maximum drawdown",
+        "closed trades",
+        "equity",
+        "┤",
+        "delisting",
+    ]:
         assert word in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     assert done.stderr == ""
-    narrow = assay("run", "momentum", "--db", market, "--no-store", env={"LC_ALL": "C", "COLUMNS": "50"}).stdout
+    narrow = assay(
+        "run", "momentum", "--db", market, "--no-store", env={"LC_ALL": "C", "COLUMNS": "50"}
+    ).stdout
     assert max(len(line) for line in narrow.splitlines()) <= 60 and narrow.isascii()
 
 
@@ -329,7 +388,9 @@ def test_configuration_file_and_options_mean_the_same(assay, market, tmp_path):
 
 
 def test_holdings_give_the_symbols(assay, market, tmp_path):
-    (tmp_path / "mine.csv").write_bytes(b'\xef\xbb\xbfname,Sym,sector\r\n"Some, ""Inc""",JNT,Energy\r\nOther,"SRF",\r\n')
+    (tmp_path / "mine.csv").write_bytes(
+        b'\xef\xbb\xbfname,Sym,sector\r\n"Some, ""Inc""",JNT,Energy\r\nOther,"SRF",\r\n'
+    )
     run = run_json(assay, "momentum", "--holdings", "mine.csv", "--db", market, "--no-store")
     assert run["n_symbols"] == 2
     (tmp_path / "c.yaml").write_text("strategy: momentum\nuniverse: {holdings: mine.csv}\n")
@@ -346,7 +407,9 @@ def test_holdings_give_the_symbols(assay, market, tmp_path):
 def test_show_is_what_run_printed(assay, market):
     env = {"LC_ALL": "C.UTF-8"}
     for form in ["text", "json", "csv"]:
-        printed = assay("run", "momentum", "--db", market, "--run-id", "shown", "--format", form, env=env).stdout
+        printed = assay(
+            "run", "momentum", "--db", market, "--run-id", "shown", "--format", form, env=env
+        ).stdout
         assert assay("show", "shown", "--db", market, "--format", form, env=env).stdout == printed
 
 
@@ -373,19 +436,53 @@ def test_runs_in_every_form(assay, market):
     assert config["parameters"] == {"lookback": 20, "threshold": 0.1}
     assert config["engine"]["slippage_bps"] == 5 and config["engine"]["allow_short"] is False
     assert config["frequency"] == "1d"
-    assert any(r["run_id"] == "listed" for r in csv.DictReader(assay("runs", "--db", market, "--format", "csv").stdout.splitlines()))
+    assert any(
+        r["run_id"] == "listed"
+        for r in csv.DictReader(assay("runs", "--db", market, "--format", "csv").stdout.splitlines())
+    )
     assert "listed" in assay("runs", "--db", market).stdout
 
 
 def test_stored_configuration_runs_again_as_a_file(assay, market, tmp_path):
-    first = run_json(assay, "mean_reversion", "--db", market, "--run-id", "stored", "--symbols", "JNT,SRF", "--start", "2015-02-02")
-    rows = json.loads(assay("sql", "SELECT config FROM backtest_runs WHERE run_id = 'stored'", "--db", market, "--format", "json").stdout)
+    first = run_json(
+        assay,
+        "mean_reversion",
+        "--db",
+        market,
+        "--run-id",
+        "stored",
+        "--symbols",
+        "JNT,SRF",
+        "--start",
+        "2015-02-02",
+    )
+    rows = json.loads(
+        assay(
+            "sql",
+            "SELECT config FROM backtest_runs WHERE run_id = 'stored'",
+            "--db",
+            market,
+            "--format",
+            "json",
+        ).stdout
+    )
     (tmp_path / "again.json").write_text(rows[0]["config"])
     assert run_json(assay, "--config", tmp_path / "again.json", "--db", market, "--run-id", "stored") == first
 
 
 def test_audit_and_reproduce(assay, market):
-    assay("run", "momentum", "--db", market, "--run-id", "checked", "--symbols", "JNT,SRF", "--set", "fill=next_close")
+    assay(
+        "run",
+        "momentum",
+        "--db",
+        market,
+        "--run-id",
+        "checked",
+        "--symbols",
+        "JNT,SRF",
+        "--set",
+        "fill=next_close",
+    )
     done = assay("audit", "checked", "--db", market)
     assert done.stdout.startswith("checked: ok\n")
     before = sorted(p for p in market.rglob("*") if p.is_file())
@@ -417,7 +514,9 @@ def test_reproduce_says_that_the_data_have_changed(assay, tmp_path):
     duckdb.sql(f"CREATE TABLE p AS FROM read_parquet('{path}', hive_partitioning = false)")
     duckdb.sql("UPDATE p SET close_price = high_price WHERE symbol = 'JNT'")
     duckdb.sql(f"COPY p TO '{path}' (FORMAT parquet)")
-    assert "t: the data have changed (fingerprint then " in assay("reproduce", "t", "--db", db, code=None).stdout
+    assert (
+        "t: the data have changed (fingerprint then " in assay("reproduce", "t", "--db", db, code=None).stdout
+    )
 
 
 # --- sql and import -----------------------------------------------------------------------------------------------------
@@ -429,7 +528,7 @@ def test_sql_in_every_form(assay, market):
     assert rows == [{"t": 'a"b,c', "d": 1.5, "n": 9007199254740993, "z": None, "b": True, "u": None}]
     [row] = csv.DictReader(assay("sql", query, "--db", market, "--format", "csv").stdout.splitlines())
     assert row["t"] == 'a"b,c' and row["n"] == "9007199254740993" and row["z"] == ""
-    assert "a\"b,c" in assay("sql", query, "--db", market).stdout
+    assert 'a"b,c' in assay("sql", query, "--db", market).stdout
 
 
 def test_import_says_what_it_took_for_what(assay, tmp_path):
@@ -459,7 +558,9 @@ def test_full_disk_on_standard_output_is_an_error(assay_bin, market):
 def test_a_reader_that_goes_away_is_none(assay_bin, market):
     query = "SELECT * FROM prices"
     process = subprocess.Popen(
-        [assay_bin, "sql", query, "--db", market, "--format", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [assay_bin, "sql", query, "--db", market, "--format", "csv"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     process.stdout.readline()
     process.stdout.close()
@@ -490,9 +591,14 @@ def test_strategies_in_json(assay):
 
 
 def test_settings_in_json(assay):
-    settings = {s["name"]: s for s in json.loads(assay("strategies", "--settings", "--format", "json").stdout)}
+    settings = {
+        s["name"]: s for s in json.loads(assay("strategies", "--settings", "--format", "json").stdout)
+    }
     assert settings["initial_capital"]["default"] == 100000
-    assert settings["fill"]["choices"] == "next_open|next_close|close" and settings["fill"]["default"] == "next_open"
+    assert (
+        settings["fill"]["choices"] == "next_open|next_close|close"
+        and settings["fill"]["default"] == "next_open"
+    )
     assert settings["allow_short"]["default"] is False
     assert settings["start_date"]["default"] is None
     assert "stop_loss_pct" not in settings  # not built yet: in no list
