@@ -179,68 +179,6 @@ void assay_optimizer_value_text(const assay_optimizer *o, uint64_t point, size_t
 
 /* --- points --- */
 
-static assay_status set_point(const assay_optimizer *o, uint64_t point, assay_config *config,
-                              assay_error *err) {
-    assay_error reason = {0};
-    assay_status status = ASSAY_OK;
-    char text[128];
-    for (size_t i = 0; i < assay_points_n_axes(o->points) && status == ASSAY_OK; i++) {
-        assay_points_value_text(o->points, point, i, text, sizeof text);
-        status = assay_config_set(config, assay_points_axis_name(o->points, i), text, &reason);
-    }
-    if (status == ASSAY_OK)
-        status = assay_config_check(config, &reason);
-    if (status == ASSAY_OK)
-        return status;
-    char values[512] = "";
-    for (size_t i = 0; i < assay_points_n_axes(o->points); i++) {
-        size_t used = strlen(values);
-        assay_points_value_text(o->points, point, i, text, sizeof text);
-        snprintf(values + used, sizeof values - used, "%s%s=%s", i == 0 ? "" : ", ",
-                 assay_points_axis_name(o->points, i), text);
-    }
-    return assay_error_set(err, status, "point %llu (%s): %s", (unsigned long long)point, values,
-                           reason.message);
-}
-
-assay_status assay_optimizer_config(const assay_optimizer *o, uint64_t point, assay_config **out_config,
-                                    assay_error *err) {
-    assay_status status = assay_config_copy(o->base, out_config, err);
-    if (status != ASSAY_OK)
-        return status;
-    status = set_point(o, point, *out_config, err);
-    if (status != ASSAY_OK) {
-        assay_config_destroy(*out_config);
-        *out_config = NULL;
-    }
-    return status;
-}
-
-assay_status assay_optimizer_run(const assay_optimizer *o, const assay_panel *panel, const assay_rung *rung,
-                                 const uint64_t *points, size_t n_points, unsigned n_threads,
-                                 assay_sweep_progress *progress, void *progress_context, double *out_metrics,
-                                 assay_error *err) {
-    assay_config **config = calloc(n_points + 1, sizeof *config);
-    assay_status status = config == NULL
-                              ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu points", n_points)
-                              : ASSAY_OK;
-    size_t n = 0;
-    for (; status == ASSAY_OK && n < n_points; n++) {
-        status = assay_optimizer_config(o, points[n], &config[n], err);
-        if (status == ASSAY_OK && rung != NULL && rung->start[0] != '\0')
-            status = assay_config_set(config[n], "start_date", rung->start, err);
-    }
-    if (status == ASSAY_OK)
-        status = assay_sweep_run(panel, (const assay_config *const *)config, n_points, n_threads, progress,
-                                 progress_context, out_metrics, err);
-    for (size_t i = 0; config != NULL && i < n; i++)
-        assay_config_destroy(config[i]);
-    free(config);
-    return status;
-}
-
-/* --- periods --- */
-
 /* The bars of the portfolio, as the engine's market has them. */
 static void find_period(const assay_panel *panel, const assay_settings *s, size_t *out_first,
                         size_t *out_after) {
@@ -256,6 +194,85 @@ static void find_period(const assay_panel *panel, const assay_settings *s, size_
     *out_first = first;
     *out_after = after;
 }
+
+/* An error that belongs to one point names its values. */
+static assay_status refuse_point(const assay_optimizer *o, uint64_t point, assay_status status,
+                                 const char *reason, assay_error *err) {
+    char values[512] = "", text[128];
+    for (size_t i = 0; i < assay_points_n_axes(o->points); i++) {
+        size_t used = strlen(values);
+        assay_points_value_text(o->points, point, i, text, sizeof text);
+        snprintf(values + used, sizeof values - used, "%s%s=%s", i == 0 ? "" : ", ",
+                 assay_points_axis_name(o->points, i), text);
+    }
+    return assay_error_set(err, status, "point %llu (%s): %s", (unsigned long long)point, values, reason);
+}
+
+static assay_status set_point(const assay_optimizer *o, uint64_t point, assay_config *config,
+                              assay_error *err) {
+    assay_error reason = {0};
+    assay_status status = ASSAY_OK;
+    char text[128];
+    for (size_t i = 0; i < assay_points_n_axes(o->points) && status == ASSAY_OK; i++) {
+        assay_points_value_text(o->points, point, i, text, sizeof text);
+        status = assay_config_set(config, assay_points_axis_name(o->points, i), text, &reason);
+    }
+    if (status == ASSAY_OK)
+        status = assay_config_check(config, &reason);
+    return status == ASSAY_OK ? status : refuse_point(o, point, status, reason.message, err);
+}
+
+assay_status assay_optimizer_config(const assay_optimizer *o, uint64_t point, assay_config **out_config,
+                                    assay_error *err) {
+    assay_status status = assay_config_copy(o->base, out_config, err);
+    if (status != ASSAY_OK)
+        return status;
+    status = set_point(o, point, *out_config, err);
+    if (status != ASSAY_OK) {
+        assay_config_destroy(*out_config);
+        *out_config = NULL;
+    }
+    return status;
+}
+
+static assay_status check_period(const assay_optimizer *o, const assay_panel *panel,
+                                 const assay_config *config, uint64_t point, assay_error *err) {
+    size_t first, after;
+    find_period(panel, &config->settings, &first, &after);
+    return first < after
+               ? ASSAY_OK
+               : refuse_point(o, point, ASSAY_E_CONFIG, "no bar of the data lies in its period", err);
+}
+
+assay_status assay_optimizer_run(const assay_optimizer *o, const assay_panel *panel, const assay_rung *rung,
+                                 const uint64_t *points, size_t n_points, unsigned n_threads,
+                                 assay_sweep_progress *progress, void *progress_context, double *out_metrics,
+                                 assay_error *err) {
+    assay_config **config = calloc(n_points + 1, sizeof *config);
+    assay_status status = config == NULL
+                              ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu points", n_points)
+                              : ASSAY_OK;
+    size_t n = 0;
+    bool sweeps_start = false;
+    for (size_t i = 0; i < assay_points_n_axes(o->points); i++)
+        sweeps_start = sweeps_start || strcmp(assay_points_axis_name(o->points, i), "start_date") == 0;
+    for (; status == ASSAY_OK && n < n_points; n++) {
+        status = assay_optimizer_config(o, points[n], &config[n], err);
+        if (status == ASSAY_OK && sweeps_start)
+            status = check_period(o, panel, config[n], points[n], err);
+        if (status == ASSAY_OK && rung != NULL && rung->start[0] != '\0')
+            status = assay_config_set(config[n], "start_date", rung->start, err);
+    }
+    if (status == ASSAY_OK)
+        status = assay_sweep_run(panel, (const assay_config *const *)config, n_points, n_threads, progress,
+                                 progress_context, out_metrics, err);
+    for (size_t i = 0; config != NULL && i < n; i++)
+        assay_config_destroy(config[i]);
+    free(config);
+    return status;
+}
+
+/* --- periods --- */
 
 assay_status assay_optimizer_period(const assay_optimizer *o, const assay_panel *panel, uint64_t point,
                                     assay_period *out_period, assay_error *err) {
