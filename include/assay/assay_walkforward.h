@@ -17,8 +17,10 @@ typedef struct assay_walkforward assay_walkforward;
 
 /* What happens to positions between a test and the next one. */
 typedef enum assay_fold_positions {
-    ASSAY_FOLD_FLATTEN = 0, /* each test is a run of its own; its end equity is the next one's capital */
-    ASSAY_FOLD_CARRY = 1    /* one portfolio goes through all tests; the parameters change under it */
+    ASSAY_FOLD_FLATTEN =
+        0, /* each test is a run of its own; its end equity (and what cash earns until then) is the next
+                             * one's capital */
+    ASSAY_FOLD_CARRY = 1 /* one portfolio goes through all tests; the parameters change under it */
 } assay_fold_positions;
 
 /* What to try and on which windows. Texts are read during the call only. Lengths: bars ("504") or calendar units ("2y",

@@ -47,6 +47,12 @@ static inline size_t assay_walkforward_last_bar(const assay_walkforward *wf) {
     return wf->fold[wf->n_folds - 1].shown.test_last;
 }
 
+/* What cash earns from bar t - 1 to bar t, as the ledger reckons it. */
+static inline double assay_walkforward_interest(const assay_walkforward *wf, double cash, size_t t) {
+    double years = (double)(wf->panel->day[t] - wf->panel->day[t - 1]) / 365;
+    return cash * wf->base->settings.cash_interest_pct * years;
+}
+
 /* Runs every point on every training window and notes the winners: point, objective, in-sample metrics, and `config`. */
 ASSAY_NODISCARD assay_status assay_walkforward_choose(assay_walkforward *wf,
                                                       const assay_walkforward_spec *spec, unsigned n_threads,

@@ -98,6 +98,9 @@ static assay_status copy_trades(joiner *j, const assay_recorder *from, bool is_l
 /* A row with what follows from the joined equity. */
 static assay_status add_row(joiner *j, assay_snapshot row, assay_error *err) {
     double initial = j->wf->base->settings.initial_capital;
+    row.daily_return = j->equity <= 0 ? 0 : row.total_value / j->equity - 1;
+    if (fabs(row.daily_return) < 1e-12)
+        row.daily_return = 0;
     j->equity = row.total_value;
     j->peak = assay_max(j->peak, row.total_value);
     row.cumulative_return = row.total_value / initial - 1;
@@ -111,7 +114,6 @@ static assay_snapshot closed_row(const assay_snapshot *row) {
     assay_snapshot closed = {.bar = row->bar,
                              .cash = row->total_value,
                              .total_value = row->total_value,
-                             .daily_return = row->daily_return,
                              .turnover = row->turnover};
     return closed;
 }
@@ -125,11 +127,14 @@ static assay_status copy_rows(joiner *j, const assay_recorder *from, bool is_las
     return status;
 }
 
-/* Cash alone, at bars first to last. */
+/* Cash and its interest, at bars first to last. */
 static assay_status add_cash_rows(joiner *j, size_t first, size_t last, assay_error *err) {
     assay_status status = ASSAY_OK;
     for (size_t t = first; status == ASSAY_OK && t <= last; t++) {
-        const assay_snapshot row = {.bar = (uint32_t)t, .cash = j->equity, .total_value = j->equity};
+        double cash = j->equity;
+        if (j->to->n_equity > 0)
+            cash += assay_walkforward_interest(j->wf, cash, t);
+        const assay_snapshot row = {.bar = (uint32_t)t, .cash = cash, .total_value = cash};
         status = add_row(j, row, err);
     }
     return status;
@@ -167,6 +172,8 @@ static assay_status describe(const assay_walkforward *wf, assay_result *r, assay
     assay_walkforward_set_period(wf->panel, r->config, r->first_bar, r->last_bar);
     for (size_t k = 0; k < wf->n_folds; k++) {
         const assay_result *fold = wf->fold[k].result;
+        if (k > 0)
+            r->financing += wf->fold[k].shown.start_equity - wf->fold[k - 1].shown.end_equity;
         if (fold == NULL)
             continue;
         r->warnings |= fold->warnings & ~(uint32_t)ASSAY_WARNING_NO_SIGNALS;

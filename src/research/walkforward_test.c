@@ -59,6 +59,13 @@ static assay_status run_idle(const assay_panel *panel, const assay_config *confi
     return assay_recorder_metrics(&r->recorder, &r->config->settings, r->periods_per_year, r->metrics, err);
 }
 
+/* Cash over bars first to last, with its interest. */
+static double grown(const assay_walkforward *wf, double cash, size_t first, size_t last) {
+    for (size_t t = first; t <= last; t++)
+        cash += assay_walkforward_interest(wf, cash, t);
+    return cash;
+}
+
 static assay_status test_fold(const assay_walkforward *wf, assay_fold_state *state, double capital,
                               assay_error *err) {
     assay_fold *fold = &state->shown;
@@ -66,8 +73,10 @@ static assay_status test_fold(const assay_walkforward *wf, assay_fold_state *sta
     fold->is_broke = capital < least_capital;
     undefined_metrics(state->out_of_sample);
     assay_walkforward_set_period(wf->panel, state->config, fold->test_first, fold->test_last);
-    if (fold->is_broke)
+    if (fold->is_broke) {
+        fold->end_equity = grown(wf, capital, fold->test_first + 1, fold->test_last);
         return ASSAY_OK;
+    }
     state->config->settings.initial_capital = capital;
     assay_status status = fold->has_winner
                               ? assay_run(wf->panel, state->config, ASSAY_KEEP_ALL, &state->result, err)
@@ -85,10 +94,12 @@ static assay_status test_fold(const assay_walkforward *wf, assay_fold_state *sta
 assay_status assay_walkforward_test_flat(assay_walkforward *wf, assay_error *err) {
     double capital = wf->base->settings.initial_capital;
     for (size_t k = 0; k < wf->n_folds; k++) {
+        if (k > 0) /* cash until the first bar of the next test, its interest included */
+            capital = grown(wf, wf->fold[k - 1].shown.end_equity, wf->fold[k - 1].shown.test_last + 1,
+                            wf->fold[k].shown.test_first);
         assay_status status = test_fold(wf, &wf->fold[k], capital, err);
         if (status != ASSAY_OK)
             return status;
-        capital = wf->fold[k].shown.end_equity;
     }
     return ASSAY_OK;
 }

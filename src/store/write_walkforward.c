@@ -64,14 +64,15 @@ static bool list_texts(joined_signals *j, const assay_walkforward_report *report
         return false;
     }
     for (size_t k = 0; k < j->n_folds; k++) {
-        uint32_t code = 0;
-        while (code < j->n_texts && strcmp(j->text[code], report->fold[k].parameters_json) != 0) {
+        const char *text = report->fold[k].parameters_json;
+        size_t code = 0;
+        while (code < j->n_texts && (j->text[code] == NULL || strcmp(text, j->text[code]) != 0)) {
             code++;
         }
         if (code == j->n_texts) {
-            j->text[j->n_texts++] = report->fold[k].parameters_json;
+            j->text[j->n_texts++] = text;
         }
-        j->code[k] = code;
+        j->code[k] = (uint32_t)code;
     }
     return true;
 }

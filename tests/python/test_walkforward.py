@@ -349,6 +349,20 @@ def test_nothing_to_choose(assay, market):
     assert "give at least one --axis" in done.stderr
 
 
+@pytest.mark.parametrize("step", [60, 75])
+def test_cash_between_tests_earns_its_interest(assay, market, step):
+    args = ["--train", 150, "--test", 60, "--step", step, "--set", "cash_interest_pct=0.05", "--run-id", "interest"]
+    result = walk(assay, market, *args)
+    days = calendar(market)
+    for a, b in pairwise(result["folds"]):
+        capital = a["end_equity"]
+        first, last = (days.index(pd.Timestamp(d).date()) for d in (a["test_end"], b["test_start"]))
+        for t in range(first, last):
+            capital *= 1 + 0.05 * (days[t + 1] - days[t]).days / 365
+        assert b["start_equity"] == pytest.approx(capital, rel=1e-12)
+    assert "ok" in assay("audit", "--db", market, "interest").stdout
+
+
 def test_no_winner(assay, market):
     result = walk(
         assay, market, "--train", 200, "--test", 100, "--where", "total_trades>=100000", "--run-id", "none"
