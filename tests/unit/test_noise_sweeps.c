@@ -4,7 +4,7 @@
  * martingales, so whatever is bought and sold at them without costs has an expected profit of 0, and a true Sharpe ratio of
  * 0 (returns whose logs have mean zero would give half their variance to whoever holds many of them). A market with an edge
  * differs in one thing: what rose tends to go on. A sweep is the grid of momentum and that of mean reversion; its winner
- * has the highest Sharpe ratio of the points with enough trades. As in `assay sweep`, every point is a trial.
+ * has the highest Sharpe ratio of the points with enough trades. As in `assay optimize`, every point is a trial.
  *
  * With arguments it prints instead of testing (tools/overfitting-experiment): one line of CSV a sweep and grid, with the
  * statistics that need every point's returns.
