@@ -351,7 +351,18 @@ def test_nothing_to_choose(assay, market):
 
 @pytest.mark.parametrize("step", [60, 75])
 def test_cash_between_tests_earns_its_interest(assay, market, step):
-    args = ["--train", 150, "--test", 60, "--step", step, "--set", "cash_interest_pct=0.05", "--run-id", "interest"]
+    args = [
+        "--train",
+        150,
+        "--test",
+        60,
+        "--step",
+        step,
+        "--set",
+        "cash_interest_pct=0.05",
+        "--run-id",
+        "interest",
+    ]
     result = walk(assay, market, *args)
     days = calendar(market)
     for a, b in pairwise(result["folds"]):
