@@ -44,7 +44,10 @@ static int audit(const char *db, bool all, const cli_args *args) {
     if (status == ASSAY_OK && all)
         status = cli_stored_run_ids(store, &ids, &err);
     for (int i = 0; i < args->n_operands && status == ASSAY_OK; i++) {
+        char file[160];
         status = cli_check_stored_run(store, args->operands[i], &err);
+        if (status == ASSAY_OK)
+            status = cli_stored_file(store, args->operands[i], file, sizeof file, &err);
         if (status == ASSAY_OK && !cli_names_add_list(&ids, args->operands[i]))
             status = assay_error_set(&err, ASSAY_E_NOMEM, "out of memory for the list of runs");
     }

@@ -70,6 +70,8 @@ ASSAY_NODISCARD assay_status cli_stored_sweep_report(assay_store *store, const c
 /* Whether the database has a sweep of that id. */
 ASSAY_NODISCARD assay_status cli_has_sweep(assay_store *store, const char *sweep_id, bool *out_has,
                                            assay_error *err);
+/* A run and a sweep of one id would take each other's files. ASSAY_E_CONFIG where there is a run of that id. */
+ASSAY_NODISCARD assay_status cli_check_no_run(assay_store *store, const char *sweep_id, assay_error *err);
 /* A shard must have the plan of the shards that are stored already. ASSAY_E_CONFIG. */
 ASSAY_NODISCARD assay_status cli_check_other_shards(assay_store *store, const cli_sweep *sweep,
                                                     assay_error *err);

@@ -47,6 +47,23 @@ assay_status cli_has_sweep(assay_store *store, const char *sweep_id, bool *out_h
     return status;
 }
 
+assay_status cli_check_no_run(assay_store *store, const char *sweep_id, assay_error *err) {
+    bool has_runs = false;
+    assay_table *table = NULL;
+    assay_status status = cli_has_table(store, "backtest_runs", &has_runs, err);
+    if (status == ASSAY_OK && has_runs)
+        status = assay_store_sql(store, "SELECT count(*) FROM backtest_runs WHERE run_id = $1", &sweep_id, 1,
+                                 &table, err);
+    if (table != NULL && count_in(table, 0, 0) > 0)
+        status = assay_error_set(
+            err, ASSAY_E_CONFIG,
+            "a run is stored under the id '%s', and their files would have one name; use another "
+            "--sweep-id",
+            sweep_id);
+    assay_table_destroy(table);
+    return status;
+}
+
 assay_status cli_check_other_shards(assay_store *store, const cli_sweep *s, assay_error *err) {
     uint64_t index, count;
     assay_optimizer_shard(s->optimizer, &index, &count);

@@ -340,7 +340,9 @@ static assay_status prepare(cli_sweep *s, assay_error *err) {
     name_sweep(s);
     if (s->args->no_store)
         return ASSAY_OK;
-    status = cli_check_other_shards(s->store, s, err);
+    status = cli_check_no_run(s->store, s->sweep_id, err);
+    if (status == ASSAY_OK)
+        status = cli_check_other_shards(s->store, s, err);
     return status == ASSAY_OK ? open_parts(s, err) : status;
 }
 

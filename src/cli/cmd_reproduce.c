@@ -108,27 +108,6 @@ static assay_status make_temporary(char *out_folder, assay_error *err) {
     return ASSAY_OK;
 }
 
-/* The file of a point of a sweep is the sweep's, and only kept points have everything in it. */
-static assay_status name_file(assay_store *store, const char *run_id, char *out_name, size_t size,
-                              assay_error *err) {
-    assay_table *t = NULL;
-    assay_status status =
-        assay_store_sql(store,
-                        "SELECT sweep_id, warnings FROM backtest_runs WHERE run_id = $1 AND sweep_id "
-                        "IS NOT NULL AND fold IS NULL",
-                        &run_id, 1, &t, err);
-    bool is_point = status == ASSAY_OK && t->n_rows > 0;
-    snprintf(out_name, size, "%s", is_point ? t->cells[0] : run_id);
-    if (is_point && t->cells[1] == NULL)
-        status =
-            assay_error_set(err, ASSAY_E_NOT_FOUND,
-                            "point %s was stored with its metrics alone, so there are no tables to compare; "
-                            "`assay optimize` with a larger --keep best:N stores them",
-                            run_id);
-    assay_table_destroy(t);
-    return status;
-}
-
 static assay_status copy_run(const char *db, const char *name, const char *folder, assay_error *err) {
     for (size_t i = 0; i < ASSAY_N_RESULT_TABLES; i++) {
         char from[PATH_SIZE], to[PATH_SIZE];
@@ -195,7 +174,7 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
     if (status == ASSAY_OK)
         status = cli_check_stored_run(store, run_id, err);
     if (status == ASSAY_OK)
-        status = name_file(store, run_id, name, sizeof name, err);
+        status = cli_stored_file(store, run_id, name, sizeof name, err);
     if (status == ASSAY_OK)
         status = run_again(store, run_id, &run, out, err);
     assay_store_close(store);

@@ -1,6 +1,7 @@
 /* assay run: one backtest. */
 #include <string.h>
 
+#include "cli/cmd_optimize.h"
 #include "cli/runner.h"
 
 enum {
@@ -104,7 +105,16 @@ static assay_status execute(assay_store *store, const cli_request *request, cons
     if (status != ASSAY_OK)
         return status;
     const char *run_id = a->run_id == NULL ? run.run_id : a->run_id;
-    if (!a->no_store)
+    bool is_sweep = false;
+    if (!a->no_store && a->run_id != NULL)
+        status = cli_has_sweep(store, run_id, &is_sweep, err);
+    if (is_sweep)
+        status = assay_error_set(
+            err, ASSAY_E_CONFIG,
+            "a sweep is stored under the id '%s', and their files would have one name; use another "
+            "--run-id",
+            run_id);
+    if (!a->no_store && status == ASSAY_OK)
         status = cli_run_store(store, &run, run_id, err);
     assay_run_summary summary = {0};
     if (status == ASSAY_OK)

@@ -93,6 +93,26 @@ assay_status cli_check_stored_run(assay_store *store, const char *run_id, assay_
     return status;
 }
 
+assay_status cli_stored_file(assay_store *store, const char *run_id, char *out_name, size_t size,
+                             assay_error *err) {
+    assay_table *t = NULL;
+    assay_status status =
+        query(store,
+              "SELECT sweep_id, warnings FROM backtest_runs WHERE run_id = $1 AND sweep_id IS NOT NULL "
+              "AND fold IS NULL",
+              run_id, &t, err);
+    bool is_point = status == ASSAY_OK && t->n_rows > 0;
+    snprintf(out_name, size, "%s", is_point ? text_of(t, 0, 0) : run_id);
+    if (is_point && cell(t, 0, 1) == NULL)
+        status =
+            assay_error_set(err, ASSAY_E_NOT_FOUND,
+                            "point %s was stored with its metrics alone, so there are no tables to compare; "
+                            "`assay optimize` with a larger --keep best:N stores them",
+                            run_id);
+    assay_table_destroy(t);
+    return status;
+}
+
 /* A time as a run's summary has it: midnight is the date alone. */
 static void copy_date(const char *text, char *out_text, size_t size) {
     int64_t us = 0;

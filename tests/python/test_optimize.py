@@ -373,6 +373,7 @@ def test_runs_and_show_know_sweeps(assay, optimize, market):
     assert "no sweep 'listet'" in assay("runs", "--sweep", "listet", "--db", market, code=1).stderr
     not_kept = table(market, "backtest_runs", "sweep_id = 'listed' AND warnings IS NULL").run_id[0]
     assert "stored with its metrics alone" in assay("show", not_kept, "--db", market).stdout
+    assert "stored with its metrics alone" in assay("audit", not_kept, "--db", market, code=1).stderr
     assert "stored with its metrics alone" in assay("reproduce", not_kept, "--db", market, code=1).stderr
 
 
@@ -490,3 +491,14 @@ def test_no_point_counts(assay, market):
         "nobody",
     )
     assert "no point meets the constraints" in done.stdout
+
+
+def test_a_run_and_a_sweep_cannot_share_an_id(assay, optimize, market):
+    optimize("shared-sweep", "--axis", "lookback=5,10")
+    done = assay("run", "momentum", "--db", market, "--run-id", "shared-sweep", code=2)
+    assert "a sweep is stored under the id 'shared-sweep'" in done.stderr
+    assay("run", "momentum", "--db", market, "--run-id", "shared-run")
+    done = assay(
+        "optimize", "momentum", "--db", market, "--sweep-id", "shared-run", "--axis", "lookback=5,10", code=2
+    )
+    assert "a run is stored under the id 'shared-run'" in done.stderr
