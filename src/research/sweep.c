@@ -87,15 +87,35 @@ static int compare_sizes(size_t a, size_t b) {
     return (a > b) - (a < b);
 }
 
+static int compare_numbers(double a, double b) {
+    return (a > b) - (a < b);
+}
+
+/* What shapes the prices of fills: books that differ in it cannot share a prefix. */
+static int compare_fills(const assay_config *a, const assay_config *b) {
+    const assay_settings *x = &a->settings, *y = &b->settings;
+    int order = (int)assay_prefix_possible(a) - (int)assay_prefix_possible(b);
+    if (order == 0)
+        order = compare_numbers((double)x->fill, (double)y->fill);
+    if (order == 0)
+        order = compare_numbers((double)x->slippage_model, (double)y->slippage_model);
+    if (order == 0)
+        order = compare_numbers(x->slippage_bps, y->slippage_bps);
+    return order != 0 ? order : compare_numbers(x->max_participation, y->max_participation);
+}
+
+/* By the feature first, which is dear to compute, then by what else a unit shares. */
 static int compare_points(const void *a, const void *b) {
     const planned_point *x = a, *y = b;
-    int order = compare_sizes(x->market, y->market);
+    int order = compare_sizes(x->feature.kind, y->feature.kind);
+    if (order == 0)
+        order = compare_sizes(x->feature.window, y->feature.window);
+    if (order == 0)
+        order = compare_sizes(x->market, y->market);
     if (order == 0)
         order = strcmp(x->config->strategy->name, y->config->strategy->name);
     if (order == 0)
-        order = compare_sizes(x->feature.kind, y->feature.kind);
-    if (order == 0)
-        order = compare_sizes(x->feature.window, y->feature.window);
+        order = compare_fills(x->config, y->config);
     return order != 0 ? order : compare_sizes(x->number, y->number);
 }
 
