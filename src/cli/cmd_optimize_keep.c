@@ -155,10 +155,16 @@ static int compare_kept(const void *key, const void *item) {
     return (x > y) - (x < y);
 }
 
+static uint64_t bits_of(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 /* A point of the sweep and the same point run alone must agree in every bit of every metric. */
 static bool check_kept(row_maker *m, const cli_kept *kept, const double *metrics) {
     for (size_t i = 0; i < assay_metric_count(); i++) {
-        bool same = memcmp(&kept->metrics[i], &metrics[i], sizeof *metrics) == 0 ||
+        bool same = bits_of(kept->metrics[i]) == bits_of(metrics[i]) ||
                     (isnan(kept->metrics[i]) && isnan(metrics[i]));
         if (!same) {
             (void)assay_error_set(

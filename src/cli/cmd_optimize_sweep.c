@@ -412,8 +412,8 @@ static assay_status execute(cli_sweep *s, assay_error *err) {
     assay_status status = prepare(s, err);
     uint64_t found = status == ASSAY_OK ? points_found(s) : 0;
     if (found > 0 && !cli_is_quiet())
-        cli_message("going on with sweep %s: %" PRIu64 " of %" PRIu64 " points are there", s->sweep_id, found,
-                    s->n_points);
+        cli_message("going on with sweep %s: %" PRIu64 " of %" PRIu64 " points%s are there", s->sweep_id,
+                    found, s->n_points, s->n_rungs > 1 ? " of the first rung" : "");
     if (status == ASSAY_OK)
         status = assay_sweep_scores_create(s->optimizer, &s->scores, err);
     if (status == ASSAY_OK)

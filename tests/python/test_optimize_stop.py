@@ -53,7 +53,7 @@ def command(assay_bin, db, sweep_id, *args):
 
 def values(db, sweep_id):
     """The bits of all metrics of all points, in the order in which they are stored."""
-    rows = duckdb.sql(f"SELECT value FROM '{db}/backtest_results/**/{sweep_id}*.parquet'").fetchnumpy()[
+    rows = duckdb.sql(f"SELECT value FROM '{db}/backtest_results/**/{sweep_id}.parquet'").fetchnumpy()[
         "value"
     ]
     return np.array(np.ma.filled(rows, np.nan), dtype=np.float64).view(np.int64)
@@ -114,7 +114,7 @@ def kill_until_done(assay_bin, market, sweep_id, whole, n_kills, seed):
         process.kill()
         process.wait()
         shown = duckdb.sql(
-            f"SELECT count(*) FROM glob('{market}/backtest_*/**/{sweep_id}*.parquet')"
+            f"SELECT count(*) FROM glob('{market}/backtest_*/**/{sweep_id}.parquet')"
         ).fetchone()[0]
         assert shown in (0, 7) or list(
             (Path(market) / ".assay").glob("txn-*")
@@ -130,6 +130,24 @@ def test_kills(assay_bin, market, whole):
 @pytest.mark.parametrize("seed", range(4))
 def test_many_kills(assay_bin, market, whole, seed):
     kill_until_done(assay_bin, market, f"killed-{seed}", whole, 20, seed)
+
+
+def test_halving_goes_on_from_any_rung(assay_bin, market):
+    plan = ["--halving", "--keep", "none"]
+    expected = subprocess.run(
+        command(assay_bin, market, "rungs", *plan), check=True, capture_output=True, text=True
+    )
+    for n_parts in (1, 4, 6):  # in the first rung, at its end, in the last
+        stopped = subprocess.Popen(command(assay_bin, market, "rungs-2", *plan), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)  # fmt: skip
+        wait_for_parts(stopped, work_folder(market, "rungs-2"), n_parts)
+        stopped.kill()
+        stopped.wait()
+    done = subprocess.run(
+        command(assay_bin, market, "rungs-2", *plan), check=True, capture_output=True, text=True
+    )
+    assert done.stdout.replace("rungs-2", "rungs") == expected.stdout
+    assert (values(market, "rungs-2") == values(market, "rungs")).all()
 
 
 def stop_after_a_part(assay_bin, market, sweep_id, *args):
