@@ -17,8 +17,8 @@ ASSAY_NODISCARD assay_status cli_check_stored_run(assay_store *store, const char
 
 /* The name of the files that have a run's records, without their ending: its id, or that of the sweep that it is a point of.
  * ASSAY_E_NOT_FOUND: a point that was stored with its metrics alone. */
-ASSAY_NODISCARD assay_status cli_stored_file(assay_store *store, const char *run_id, char *out_name, size_t size,
-                                             assay_error *err);
+ASSAY_NODISCARD assay_status cli_stored_file(assay_store *store, const char *run_id, char *out_name,
+                                             size_t size, assay_error *err);
 
 /* Fills a summary from the tables; reset it with assay_run_summary_reset. ASSAY_E_NOT_FOUND. */
 ASSAY_NODISCARD assay_status cli_stored_summary(assay_store *store, const char *run_id,

@@ -57,6 +57,10 @@ static void joined_codes(const void *context, size_t column, size_t first, size_
     }
 }
 
+static bool same_text(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool list_texts(joined_signals *j, const assay_walkforward_report *report) {
     j->text = calloc(j->n_folds, sizeof *j->text);
     j->code = calloc(j->n_folds, sizeof *j->code);
@@ -66,7 +70,7 @@ static bool list_texts(joined_signals *j, const assay_walkforward_report *report
     for (size_t k = 0; k < j->n_folds; k++) {
         const char *text = report->fold[k].parameters_json;
         size_t code = 0;
-        while (code < j->n_texts && (j->text[code] == NULL || strcmp(text, j->text[code]) != 0)) {
+        while (code < j->n_texts && !same_text(text, j->text[code])) {
             code++;
         }
         if (code == j->n_texts) {
