@@ -183,7 +183,7 @@ static assay_panel *twin_panel(uint64_t seed) {
         double price = 20 + 60 * assay_rng_uniform(&rng);
         uint32_t id[2];
         for (int twin = 0; twin < 2; twin++) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "%c%d", 'A' + pair, twin);
             assert_int_equal(assay_panel_builder_symbol(builder, name, 2, &id[twin], &err), ASSAY_OK);
         }
