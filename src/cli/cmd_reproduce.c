@@ -154,6 +154,13 @@ static assay_status run_again(assay_store *store, const char *run_id, cli_run *o
     char *config = NULL;
     cli_request request = {0};
     assay_status status = cli_stored_config(store, run_id, &config, out->fingerprint_then, err);
+    if (status == ASSAY_OK && strstr(config, "\"walkforward\"") != NULL)
+        status = assay_error_set(
+            err, ASSAY_E_NOT_FOUND,
+            "%s joins the tests of a walk-forward and is no run by itself: reproduce its folds "
+            "(%s-fold-1 and so on, where positions were flattened), or give the walkforward "
+            "command again under another id",
+            run_id, run_id);
     if (status == ASSAY_OK)
         status = cli_request_from_text(config, run_id, &request, err);
     if (status == ASSAY_OK)
