@@ -161,16 +161,23 @@ static assay_side side_of(assay_stepper *st, const decision_bar *bar, const assa
     return target * bar->full >= value ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL;
 }
 
-void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
-                     double quantity, double score, uint32_t record) {
+/* What the order will be served with at the next bar: the rows are far apart, and nothing else reads these cells. */
+static inline void prefetch_cell(const assay_panel *p, int column, size_t cell) {
+    if (p->column[column] != NULL)
+        __builtin_prefetch(p->column[column] + cell);
+}
+
+static inline void add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
+                             double quantity, double score, uint32_t record) {
     assay_book *b = st->book;
     const assay_panel *p = st->market->panel;
-    assay_order *order = assay_book_orders(b) + b->n_orders++;
-    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS;
-         c += c == ASSAY_COLUMN_OPEN ? 3 : 1) { /* open, close, volume to come */
-        if (p->column[c] != NULL && t + 1 < p->n_bars)
-            __builtin_prefetch(p->column[c] + (t + 1) * p->stride + symbol);
+    if (t + 1 < p->n_bars) {
+        size_t cell = (t + 1) * p->stride + symbol;
+        prefetch_cell(p, ASSAY_COLUMN_OPEN, cell);
+        prefetch_cell(p, ASSAY_COLUMN_CLOSE, cell);
+        prefetch_cell(p, ASSAY_COLUMN_VOLUME, cell);
     }
+    assay_order *order = assay_book_orders(b) + b->n_orders++;
     *order = (assay_order){.id = b->next_order_id++,
                            .quantity = quantity,
                            .remaining = quantity,
@@ -181,7 +188,13 @@ void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side si
                            .closing = ASSAY_NO_INDEX,
                            .side = (uint8_t)side,
                            .reduces = reduces};
-    assay_book_flags(b)[symbol] |= side == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL;
+    uint8_t *flag = assay_book_flags(b) + symbol;
+    *flag = (uint8_t)(*flag | (side == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL));
+}
+
+void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
+                     double quantity, double score, uint32_t record) {
+    add_order(st, t, symbol, side, reduces, quantity, score, record);
 }
 
 /* Decides about the recorder's next signal, keeps it, makes its order. */
@@ -217,8 +230,8 @@ static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, as
     signal->outcome = decided == ASSAY_SIGNAL_ORDERED ? ASSAY_OUTCOME_OPEN_AT_END : ASSAY_OUTCOME_NONE;
     uint32_t record = assay_recorder_keep_signal(&st->recorder);
     if (decided == ASSAY_SIGNAL_ORDERED)
-        assay_add_order(st, bar->t, signal->symbol, wanted.side, wanted.reduces, wanted.quantity,
-                        signal->score, record);
+        add_order(st, bar->t, signal->symbol, wanted.side, wanted.reduces, wanted.quantity, signal->score,
+                  record);
     return ASSAY_OK;
 }
 
