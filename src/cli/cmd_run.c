@@ -46,6 +46,8 @@ typedef struct run_args {
     assay_report_format format;
     uint64_t n_threads;
     bool no_store;
+    char *const *strategies; /* the operands */
+    size_t n_strategies;
 } run_args;
 
 static bool take_option(const cli_args *args, int option, run_args *a) {
@@ -98,13 +100,10 @@ static bool take_option(const cli_args *args, int option, run_args *a) {
     }
 }
 
-static assay_status execute(assay_store *store, const cli_request *request, const run_args *a,
-                            assay_error *err) {
-    cli_run run;
-    assay_status status = cli_run_execute(store, request, &run, err);
-    if (status != ASSAY_OK)
-        return status;
-    const char *run_id = a->run_id == NULL ? run.run_id : a->run_id;
+/* Stores one run and prints its summary. */
+static assay_status finish(assay_store *store, const cli_run *run, const run_args *a, assay_error *err) {
+    const char *run_id = a->run_id == NULL ? run->run_id : a->run_id;
+    assay_status status = ASSAY_OK;
     bool is_sweep = false;
     if (!a->no_store && a->run_id != NULL)
         status = cli_has_sweep(store, run_id, &is_sweep, err);
@@ -115,31 +114,97 @@ static assay_status execute(assay_store *store, const cli_request *request, cons
             "--run-id",
             run_id);
     if (!a->no_store && status == ASSAY_OK)
-        status = cli_run_store(store, &run, run_id, err);
+        status = cli_run_store(store, run, run_id, err);
     assay_run_summary summary = {0};
     if (status == ASSAY_OK)
-        status = assay_run_summary_init(run.result, run_id, &summary, err);
+        status = assay_run_summary_init(run->result, run_id, &summary, err);
     cli_progress(NULL);
     if (status == ASSAY_OK) {
         assay_report_style style = cli_style();
         status = assay_report_run(&summary, a->format, &style, stdout, err);
     }
     assay_run_summary_reset(&summary);
-    cli_run_reset(&run);
     return status;
 }
 
+/* One after the other, in the order of the command line; several as JSON are an array. */
+static assay_status finish_all(assay_store *store, const cli_run *runs, size_t n, const run_args *a,
+                               assay_error *err) {
+    bool is_array = n > 1 && a->format == ASSAY_FORMAT_JSON;
+    assay_status status = ASSAY_OK;
+    for (size_t i = 0; status == ASSAY_OK && i < n; i++) {
+        if (is_array)
+            puts(i == 0 ? "[" : ",");
+        else if (i > 0)
+            putchar('\n');
+        status = finish(store, &runs[i], a, err);
+    }
+    if (is_array)
+        puts("]");
+    return status;
+}
+
+/* --- several strategies --- */
+
+static bool has_param(const char *strategy, const char *set) {
+    const assay_strategy *s = assay_strategy_find(strategy, NULL);
+    size_t size = strcspn(set, "=");
+    for (uint32_t i = 0; s != NULL && i < s->n_params; i++) {
+        if (strncmp(s->params[i].name, set, size) == 0 && s->params[i].name[size] == '\0')
+            return true;
+    }
+    return false;
+}
+
+/* A --set that is another strategy's parameter is not this one's business. */
+static bool is_for_another(const run_args *a, size_t strategy, const char *set) {
+    bool others = false;
+    for (size_t i = 0; i < a->n_strategies; i++)
+        others = others || (i != strategy && has_param(a->strategies[i], set));
+    return others && !has_param(a->strategies[strategy], set);
+}
+
+/* The request of one of the strategies. */
+static assay_status make_request(const run_args *a, size_t strategy, cli_request *out_request,
+                                 assay_error *err) {
+    cli_run_options options = a->options;
+    options.sets = (cli_names){0};
+    options.strategy = a->n_strategies == 0 ? NULL : a->strategies[strategy];
+    bool whole = true;
+    for (size_t i = 0; i < a->options.sets.n; i++) {
+        const char *set = a->options.sets.name[i];
+        if (!is_for_another(a, strategy, set))
+            whole = cli_names_add(&options.sets, set, strlen(set)) && whole;
+    }
+    assay_status status = whole ? cli_request_make(&options, out_request, err)
+                                : assay_error_set(err, ASSAY_E_NOMEM, "out of memory");
+    cli_names_reset(&options.sets);
+    return status;
+}
+
+enum { MOST_STRATEGIES = 64 };
+
 static int run_with(const run_args *a) {
     assay_error err = {0};
-    cli_request request;
-    if (cli_request_make(&a->options, &request, &err) != ASSAY_OK)
-        return cli_fail(&err);
+    cli_request requests[MOST_STRATEGIES];
+    cli_run runs[MOST_STRATEGIES];
+    size_t n = a->n_strategies == 0 ? 1 : a->n_strategies, n_made = 0;
+    assay_status status = ASSAY_OK;
+    for (; status == ASSAY_OK && n_made < n; n_made += status == ASSAY_OK)
+        status = make_request(a, n_made, &requests[n_made], &err);
     assay_store *store = NULL;
-    assay_status status = assay_store_open(cli_database(a->db), false, (unsigned)a->n_threads, &store, &err);
     if (status == ASSAY_OK)
-        status = execute(store, &request, a, &err);
+        status = assay_store_open(cli_database(a->db), false, (unsigned)a->n_threads, &store, &err);
+    if (status == ASSAY_OK)
+        status = cli_run_several(store, requests, n, (unsigned)a->n_threads, runs, &err);
+    if (status == ASSAY_OK) {
+        status = finish_all(store, runs, n, a, &err);
+        for (size_t i = n; i-- > 0;)
+            cli_run_reset(&runs[i]);
+    }
     assay_store_close(store);
-    cli_request_reset(&request);
+    for (size_t i = 0; i < n_made; i++)
+        cli_request_reset(&requests[i]);
     return status == ASSAY_OK ? CLI_DONE : cli_fail(&err);
 }
 
@@ -156,8 +221,16 @@ static int run_run(const cli_command *command, int argc, char **argv) {
     }
     int code = args.exit_code;
     if (option == CLI_ARGS_END) {
-        bool is_good = cli_check_operands(&args, a.options.config_path == NULL ? 1 : 0, 1, "the STRATEGY");
-        a.options.strategy = args.n_operands > 0 ? args.operands[0] : NULL;
+        bool is_good =
+            cli_check_operands(&args, a.options.config_path == NULL ? 1 : 0, MOST_STRATEGIES, "the STRATEGY");
+        if (is_good && args.n_operands > 1 && (a.run_id != NULL || a.options.config_path != NULL)) {
+            (void)cli_usage_error(args.command,
+                                  "--run-id and --config are for one strategy, but %zu are named",
+                                  (size_t)args.n_operands);
+            is_good = false;
+        }
+        a.strategies = args.operands;
+        a.n_strategies = (size_t)args.n_operands;
         code = is_good ? run_with(&a) : CLI_USAGE;
     }
     cli_names_reset(&a.options.sets);
@@ -166,16 +239,19 @@ static int run_run(const cli_command *command, int argc, char **argv) {
 
 const cli_command cli_cmd_run = {
     .name = "run",
-    .operands = "STRATEGY",
+    .operands = "STRATEGY...",
     .summary = "one backtest: summary on screen, tables stored",
     .description =
         "Runs a strategy over the database's prices, prints a summary and stores the run in the tables\n"
         "backtest_runs, backtest_trades, backtest_metrics, backtest_signals, backtest_fills and\n"
         "backtest_results of the same database. `assay strategies` lists the strategies and their\n"
-        "parameters, `assay strategies --settings` the engine's settings.",
+        "parameters, `assay strategies --settings` the engine's settings. Several strategies run side by "
+        "side\n"
+        "over the same prices, each as a run of its own.",
     .examples = "examples:\n"
                 "  assay run momentum --set lookback=20 --set threshold=0.10\n"
                 "  assay run mean_reversion --symbols AAPL,MSFT --start 2015-01-01 --end 2020-12-31\n"
+                "  assay run momentum mean_reversion --set fill=next_close\n"
                 "  assay run --config config.yaml --set slippage_bps=10 --format json",
     .options = OPTIONS,
     .n_options = N_OPTIONS,

@@ -6,6 +6,7 @@
 
 #include "base/dates.h"
 #include "base/hash.h"
+#include "base/parallel.h"
 
 bool cli_is_run_id(const char *text) {
     size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
@@ -82,9 +83,9 @@ assay_status cli_load_panel(assay_store *store, const cli_request *request, assa
 }
 
 /* STRATEGY- and 12 hex digits of what the run was made from. */
-static void name_run(cli_run *run, const char *strategy) {
+static void name_run(cli_run *run, const assay_panel *panel, const char *strategy) {
     char fingerprint[33], hex[33];
-    assay_panel_fingerprint(run->panel, fingerprint);
+    assay_panel_fingerprint(panel, fingerprint);
     assay_hash hash;
     assay_hash_init(&hash);
     assay_hash_add(&hash, fingerprint, 32);
@@ -93,29 +94,57 @@ static void name_run(cli_run *run, const char *strategy) {
     snprintf(run->run_id, sizeof run->run_id, "%.100s-%.12s", strategy, hex);
 }
 
+typedef struct run_batch {
+    const cli_request *requests;
+    cli_run *runs;
+    assay_panel *panel;
+    const char *frequency;
+} run_batch;
+
+/* Run number `unit` of a batch, on any thread. */
+static assay_status run_one(void *context, unsigned worker, size_t unit, assay_error *err) {
+    const run_batch *batch = context;
+    const cli_request *request = &batch->requests[unit];
+    cli_run *run = &batch->runs[unit];
+    int64_t begin = clock_us(CLOCK_MONOTONIC);
+    (void)worker;
+    assay_status status = assay_report_config_json(
+        request->config, (const char *const *)request->symbols.name, request->symbols.n,
+        batch->frequency[0] == '\0' ? NULL : batch->frequency, &run->config_json, err);
+    if (status == ASSAY_OK)
+        status = assay_report_parameters_json(request->config, &run->parameters_json, err);
+    if (status == ASSAY_OK)
+        status = assay_run(batch->panel, request->config, ASSAY_KEEP_ALL, &run->result, err);
+    if (status == ASSAY_OK)
+        name_run(run, batch->panel, assay_config_strategy(request->config)->name);
+    run->duration_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
+    return status;
+}
+
+assay_status cli_run_several(assay_store *store, const cli_request *requests, size_t n, unsigned n_threads,
+                             cli_run *out_runs, assay_error *err) {
+    char frequency[64];
+    int64_t begin = clock_us(CLOCK_MONOTONIC), timestamp = clock_us(CLOCK_REALTIME);
+    for (size_t i = 0; i < n; i++)
+        out_runs[i] = (cli_run){.timestamp_us = timestamp};
+    assay_status status =
+        cli_load_panel(store, &requests[0], &out_runs[0].panel, frequency, sizeof frequency, err);
+    int64_t loading_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
+    if (status == ASSAY_OK) {
+        run_batch batch = {requests, out_runs, out_runs[0].panel, frequency};
+        cli_progress("running ...");
+        status = assay_parallel_for(n_threads, n, run_one, &batch, err);
+    }
+    for (size_t i = n; status != ASSAY_OK && i-- > 0;)
+        cli_run_reset(&out_runs[i]);
+    for (size_t i = 0; i < n; i++)
+        out_runs[i].duration_ms += loading_ms;
+    return status;
+}
+
 assay_status cli_run_execute(assay_store *store, const cli_request *request, cli_run *out_run,
                              assay_error *err) {
-    *out_run = (cli_run){.timestamp_us = clock_us(CLOCK_REALTIME)};
-    int64_t begin = clock_us(CLOCK_MONOTONIC);
-    char frequency[64];
-    assay_status status = cli_load_panel(store, request, &out_run->panel, frequency, sizeof frequency, err);
-    if (status == ASSAY_OK)
-        status = assay_report_config_json(request->config, (const char *const *)request->symbols.name,
-                                          request->symbols.n, frequency[0] == '\0' ? NULL : frequency,
-                                          &out_run->config_json, err);
-    if (status == ASSAY_OK)
-        status = assay_report_parameters_json(request->config, &out_run->parameters_json, err);
-    if (status == ASSAY_OK) {
-        cli_progress("running ...");
-        status = assay_run(out_run->panel, request->config, ASSAY_KEEP_ALL, &out_run->result, err);
-    }
-    if (status != ASSAY_OK) {
-        cli_run_reset(out_run);
-        return status;
-    }
-    name_run(out_run, assay_config_strategy(request->config)->name);
-    out_run->duration_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
-    return ASSAY_OK;
+    return cli_run_several(store, request, 1, 1, out_run, err);
 }
 
 void cli_run_reset(cli_run *run) {

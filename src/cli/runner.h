@@ -24,6 +24,10 @@ ASSAY_NODISCARD assay_status cli_load_panel(assay_store *store, const cli_reques
 /* Loads the request's data from the store and runs it. On failure there is nothing to reset. */
 ASSAY_NODISCARD assay_status cli_run_execute(assay_store *store, const cli_request *request, cli_run *out_run,
                                              assay_error *err);
+/* The same for requests that differ in their strategies alone: the data are loaded once, the runs share the threads. The
+ * first run owns the panel: reset it last. */
+ASSAY_NODISCARD assay_status cli_run_several(assay_store *store, const cli_request *requests, size_t n,
+                                             unsigned n_threads, cli_run *out_runs, assay_error *err);
 void cli_run_reset(cli_run *run);
 
 /* Writes the run's tables under `run_id`. */

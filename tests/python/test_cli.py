@@ -114,7 +114,9 @@ MISTAKES = [
         2,
         ["--format 'jsn'", "text, json or csv", "did you mean 'json'?"],
     ),
-    (["run", "momentum", "mean_reversion"], 2, ["'mean_reversion' is one argument too many"]),
+    (["run", "momentum", "mean_reversion", "--run-id", "x"], 2, ["--run-id and --config are for one strategy"]),
+    (["run", "momentum", "meen_reversion"], 2, ["meen_reversion", "did you mean 'mean_reversion'?"]),
+    (["run", "momentum", "mean_reversion", "--set", "thresold=3"], 2, ["thresold", "did you mean 'threshold'?"]),
     (["run", "momentum", "--run-id", "../x"], 2, ["--run-id '../x'"]),
     (["run", "momentun"], 2, ["unknown strategy 'momentun'", "did you mean 'momentum'?"]),
     (["run", "momentum", "--set", "lokback=3"], 2, ["unknown key 'lokback'", "did you mean 'lookback'?"]),
@@ -351,6 +353,31 @@ def test_the_same_run_has_the_same_name_and_replaces_itself(assay, tmp_path):
     runs = json.loads(assay("runs", "--db", db, "--format", "json").stdout)
     assert len(runs) == 3
     assert len(first.removeprefix("momentum-")) == 12
+
+
+def test_several_strategies_are_runs_of_their_own(assay, tmp_path):
+    """Side by side over one panel, each is what it is alone; a parameter goes to the strategy that has it."""
+    db = tmp_path / "db"
+    assay("sample", "--db", db, "--symbols", 12, "--days", 250)
+    sets = {"momentum": "threshold=0.05", "mean_reversion": "z_threshold=1.5"}
+    both = json.loads(
+        assay("run", *sets, "--db", db, "--format", "json", "--threads", 2,
+              *(w for value in sets.values() for w in ("--set", value)), "--set", "lookback=15").stdout
+    )
+    stored = {run["run_id"]: table_bytes(db, run["run_id"]) for run in both}
+    for run in both:
+        strategy = run["strategy"]
+        alone = run_json(assay, strategy, "--db", db, "--set", sets[strategy], "--set", "lookback=15")
+        assert alone["run_id"] == run["run_id"] and alone["metrics"] == run["metrics"]
+        assert table_bytes(db, run["run_id"]) == stored[run["run_id"]]
+    assert [run["strategy"] for run in both] == list(sets)
+
+
+def table_bytes(db, run_id):
+    """The files of a run, but for the time and duration in backtest_runs."""
+    files = {path.parts[-5]: path.read_bytes() for path in Path(db).glob(f"backtest_*/**/{run_id}.parquet")}
+    assert len(files) == 6
+    return {table: content for table, content in files.items() if table != "backtest_runs"}
 
 
 def test_no_store_writes_nothing(assay, tmp_path):
