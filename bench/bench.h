@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -37,6 +38,28 @@ static inline void bench_check(assay_status status, const assay_error *err) {
     if (status != ASSAY_OK) {
         fprintf(stderr, "bench: %s\n", err->message);
         exit(1);
+    }
+}
+
+/* A size of this process by its name in /proc/self/status ("VmRSS:" now, "VmHWM:" the peak), in MB; 0 where unknown. */
+static inline double bench_memory_mb(const char *name) {
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    double found = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            found = atof(line + strlen(name)) / 1024;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+/* Lets the peak begin anew at what is resident now, where the system can. */
+static inline void bench_reset_peak(void) {
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (file != NULL) {
+        (void)fputs("5", file);
+        fclose(file);
     }
 }
 

@@ -1,5 +1,7 @@
 /* A sweep of 100 look-backs x 100 thresholds, default settings (shared cash, all costs), metrics of every point.
  *
+ * Memory is what is resident before, and at the most during the sweep; the panel has five columns and the own prices.
+ *
  * One JSON object a strategy and number of threads. `read_doubles_per_second` is what one core reads from memory in the
  * same minute. ASSAY_BENCH_SMALL=1 takes a tenth of the look-backs.
  */
@@ -34,19 +36,21 @@ static void bench(const assay_panel *panel, const char *strategy, double first, 
     size_t n_points = n_lookbacks * N_THRESHOLDS;
     assay_config **configs = make_configs(strategy, n_lookbacks, first, step);
     double *metrics = malloc(n_points * assay_metric_count() * sizeof *metrics);
-    double before = bench_peak_rss_mb(), start = bench_now();
+    bench_reset_peak();
+    double before = bench_memory_mb("VmRSS:"), start = bench_now();
     bench_check(assay_sweep_run(panel, (const assay_config *const *)configs, n_points, n_threads, NULL, NULL,
                                 metrics, &err),
                 &err);
-    double seconds = bench_now() - start;
+    double seconds = bench_now() - start, peak = bench_memory_mb("VmHWM:");
+    double panel_mb = 6 * 8e-6 * (double)assay_panel_n_symbols(panel) * (double)assay_panel_n_bars(panel);
     double cells =
         (double)assay_panel_n_symbols(panel) * (double)assay_panel_n_bars(panel) * (double)n_points;
     printf("{\"bench\": \"sweep_%s\", \"symbols\": %zu, \"bars\": %zu, \"points\": %zu, \"threads\": %u, "
            "\"symbol_bar_points_per_second\": %.0f, \"seconds\": %.3f, \"rss_before_mb\": %.1f, "
-           "\"peak_rss_mb\": %.1f, "
+           "\"peak_rss_mb\": %.1f, \"panel_mb\": %.1f, "
            "\"read_doubles_per_second\": %.0f}\n",
            strategy, assay_panel_n_symbols(panel), assay_panel_n_bars(panel), n_points, n_threads,
-           cells / seconds, seconds, before, bench_peak_rss_mb(), bench_read_rate());
+           cells / seconds, seconds, before, peak, panel_mb, bench_read_rate());
     fflush(stdout);
     for (size_t i = 0; i < n_points; i++)
         assay_config_destroy(configs[i]);

@@ -19,7 +19,7 @@ typedef bool assay_sweep_progress(void *context, size_t n_done);
 
 /* Runs n_points configurations, of one strategy or of several; writes n_points x assay_metric_count() values, point after
  * point. The configurations must share the settings that shape the panel (on_bad_data, signal_prices). n_threads 0: as
- * many as there are cores. `progress` may be NULL. Memory beside the output: a feature of the panel's size and about 100
+ * many as there are cores. `progress` may be NULL. Memory beside the output: a feature of the panel's size and about 50
  * books for each thread. ASSAY_E_CONFIG, ASSAY_E_DATA, ASSAY_E_NOMEM, ASSAY_E_CANCELLED: the output is then incomplete. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_sweep_run(const assay_panel *panel,
                                                        const assay_config *const *configs, size_t n_points,
