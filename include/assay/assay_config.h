@@ -20,8 +20,9 @@ typedef enum assay_setting_type {
     ASSAY_SETTING_INTEGER = 1,
     ASSAY_SETTING_BOOL = 2,
     ASSAY_SETTING_CHOICE = 3,
-    ASSAY_SETTING_DATE = 4,     /* YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS; empty: unset */
-    ASSAY_SETTING_DATE_LIST = 5 /* dates with commas between */
+    ASSAY_SETTING_DATE = 4,      /* YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS; empty: unset */
+    ASSAY_SETTING_DATE_LIST = 5, /* dates with commas between */
+    ASSAY_SETTING_TEXT = 6       /* any text, at most 63 bytes */
 } assay_setting_type;
 
 typedef enum assay_setting_group {

@@ -128,6 +128,21 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_finish(assay_panel_bu
                                                                   assay_error *err);
 ASSAY_API void assay_panel_destroy(assay_panel *panel); /* NULL: nothing */
 
+/* --- what comes beside prices: set before the panel is used, by one thread --- */
+
+/* Sectors: n_symbols names in the panel's order, NULL or "" for none; copied. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_sectors(assay_panel *panel, const char *const *sectors,
+                                                               assay_error *err);
+/* The market to compare with: symbol 0 of `benchmark`, a panel of its own with the same options. Kept are its returns
+ * between its own bars, at the timestamps that both have. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_benchmark(assay_panel *panel,
+                                                                 const assay_panel *benchmark,
+                                                                 assay_error *err);
+/* Another column: n_bars x n_symbols values by bar and symbol, NaN = missing, each known at its bar; copied. A second column
+ * of that name replaces the first. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_add_column(assay_panel *panel, const char *name,
+                                                              const double *values, assay_error *err);
+
 ASSAY_API size_t assay_panel_n_bars(const assay_panel *panel);
 ASSAY_API size_t assay_panel_n_symbols(const assay_panel *panel);
 
@@ -142,6 +157,13 @@ ASSAY_API const int64_t *assay_panel_timestamps(const assay_panel *panel);
 
 /* The raw values of column c at a bar: n_symbols doubles side by side, owned by the panel; NULL where no row has that column. */
 ASSAY_API const double *assay_panel_row(const assay_panel *panel, int column, size_t bar);
+
+/* The sector of a symbol; NULL: none. Owned by the panel. */
+ASSAY_API const char *assay_panel_sector(const assay_panel *panel, size_t symbol);
+/* n_bars returns of the benchmark, NaN where it has none; NULL without a benchmark. */
+ASSAY_API const double *assay_panel_benchmark_returns(const assay_panel *panel);
+/* The number of a further column (>= ASSAY_N_PRICE_COLUMNS, for assay_panel_row); -1: there is none. */
+ASSAY_API int assay_panel_find_column(const assay_panel *panel, const char *name);
 
 /* True where the data carry at least one split or dividend. */
 ASSAY_API bool assay_panel_has_events(const assay_panel *panel);

@@ -26,7 +26,9 @@ typedef enum assay_signal_status {
     ASSAY_SIGNAL_AT_TARGET = 4,
     ASSAY_SIGNAL_BELOW_MINIMUM = 5,
     ASSAY_SIGNAL_RISK_LIMITED = 6,
-    ASSAY_SIGNAL_ORDERED = 7
+    ASSAY_SIGNAL_ORDERED = 7,
+    ASSAY_SIGNAL_OVERRULED = 8, /* combine: union; another strategy's exit of this bar wins */
+    ASSAY_SIGNAL_VOTED = 9      /* combine: vote; counted, the vote decides */
 } assay_signal_status;
 
 typedef enum assay_outcome {
@@ -58,7 +60,8 @@ typedef struct assay_signal {
     double score;           /* unscaled, ranks signals */
     double strength;        /* [0, 1] */
     double target_position; /* fraction of the full position */
-    uint16_t strategy;      /* index of the strategy in the run */
+    double order_quantity;  /* of the order that it made, in shares of the bar; 0: none */
+    uint16_t strategy;      /* index of the strategy in the run; one behind the last: the vote */
     uint16_t kind;          /* index into the strategy's kinds */
     uint8_t action;         /* assay_action */
     uint8_t status;         /* assay_signal_status */
@@ -101,8 +104,8 @@ typedef struct assay_trade {
     double mfe_pct;        /* >= 0 */
     uint32_t entry_signal; /* index into the signals, or ASSAY_NO_SIGNAL */
     uint32_t exit_signal;  /* likewise; ASSAY_NO_SIGNAL for a delisting */
-    uint16_t strategy;
-    int8_t direction; /* +1 long, -1 short */
+    uint16_t strategy;     /* who opened it: of the oldest lot consumed */
+    int8_t direction;      /* +1 long, -1 short */
     uint8_t is_open;
     uint8_t exit_kind; /* assay_fill_kind of the last fill */
     uint8_t reserved[3];
@@ -160,6 +163,22 @@ ASSAY_API const assay_config *assay_result_config(const assay_result *result);
 ASSAY_API uint32_t assay_result_warnings(const assay_result *result); /* assay_warning bits */
 ASSAY_API size_t assay_result_delisted_positions(const assay_result *result);
 ASSAY_API double assay_result_financing(const assay_result *result); /* money, whole run */
+
+/* What each strategy of an ensemble brought. closed_pnl and open_pnl of all, the run's financing and cents of rounding are
+ * the run's gain. */
+typedef struct assay_strategy_result {
+    const char *name; /* of the member: "momentum#2" */
+    size_t n_signals; /* 0 where signals are not kept */
+    size_t n_trades;  /* closed */
+    double closed_pnl, open_pnl;
+    double capital,
+        equity; /* of its sleeve, at the start and at the end; NaN where the portfolio is shared */
+} assay_strategy_result;
+
+/* One row a strategy, in the order of the configuration; a run of one strategy has one row. Belongs to the result. */
+ASSAY_API const assay_strategy_result *assay_result_strategies(const assay_result *result, size_t *out_count);
+/* The name of a record's `strategy`; "vote" for the one behind the last. Never NULL. */
+ASSAY_API const char *assay_result_strategy_name(const assay_result *result, size_t index);
 
 /* Metrics: rows of one table (src/metrics/metrics.def). Undefined is NaN. */
 typedef struct assay_metric {

@@ -16,7 +16,13 @@
 extern "C" {
 #endif
 
-enum { ASSAY_STRATEGY_ABI_VERSION = 1, ASSAY_MAX_PARAMS = 32, ASSAY_MAX_FEATURES = 16, ASSAY_MAX_KINDS = 16 };
+enum {
+    ASSAY_STRATEGY_ABI_VERSION = 2,
+    ASSAY_MAX_PARAMS = 128,
+    ASSAY_MAX_FEATURES = 64,
+    ASSAY_MAX_KINDS = 128,
+    ASSAY_MAX_MEMBERS = 64 /* strategies of an ensemble */
+};
 
 typedef enum assay_action {
     ASSAY_ACTION_HOLD = 0,
@@ -52,15 +58,19 @@ typedef struct assay_signal_kind {
     const char *reason_after;
 } assay_signal_kind;
 
-/* A windowed feature over own bars: pure, bit for bit a function of the last `window` own bars. */
+/* A feature over own bars, computed by the engine for the whole panel: at each bar a function of what is known by then. */
 typedef enum assay_feature_kind {
     ASSAY_FEATURE_WINDOW_RETURN = 0, /* c[t] / c[t-(window-1)] - 1 */
-    ASSAY_FEATURE_ZSCORE = 1         /* (c[t] - mean) / (std + 1e-6), ddof 1, at the as-of raw scale */
+    ASSAY_FEATURE_ZSCORE = 1,        /* (c[t] - mean) / (std + 1e-6), ddof 1, at the as-of raw scale */
+    ASSAY_FEATURE_MARKET_BETA = 2,   /* cov / var of the last `window` returns against the market's */
+    ASSAY_FEATURE_EXPRESSION = 3     /* any expression of the rule language, such as "rsi(close, lookback)" */
 } assay_feature_kind;
 
 typedef struct assay_feature {
     assay_feature_kind kind;
-    uint32_t window; /* own bars, the current one included */
+    uint32_t window; /* own bars, the current one included; of an expression: unused */
+    const char
+        *expression; /* docs/rules.md; may name the strategy's parameters. Lives as long as the strategy. */
 } assay_feature;
 
 /* The declarative form of a strategy that compares one feature with a threshold: value > threshold emits kind_above,
@@ -77,7 +87,8 @@ typedef struct assay_view assay_view;
 /* Where a strategy puts its signals. Opaque; valid during the call only. */
 typedef struct assay_signal_sink assay_signal_sink;
 
-typedef struct assay_strategy {
+typedef struct assay_strategy assay_strategy;
+struct assay_strategy {
     uint32_t abi_version; /* ASSAY_STRATEGY_ABI_VERSION */
     const char *name;
     const char *summary; /* one line */
@@ -85,19 +96,30 @@ typedef struct assay_strategy {
     uint32_t n_params;
     const assay_signal_kind *kinds;
     uint32_t n_kinds;
-    /* Writes the features for these parameter values; returns how many (at most ASSAY_MAX_FEATURES). */
-    uint32_t (*features)(const double *params, assay_feature *out_features);
+    const void *context; /* the descriptor's own data, handed to the first three callbacks; may be NULL */
+    /* Writes the features for these parameter values; returns how many (at most ASSAY_MAX_FEATURES). May be NULL. */
+    uint32_t (*features)(const void *context, const double *params, assay_feature *out_features);
     /* Checks parameters together; may be NULL. A warning text (or NULL) goes to *out_warning (static storage). */
-    assay_status (*check)(const double *params, const char **out_warning, assay_error *err);
-    /* Non-NULL: the strategy is this form, and on_bar is not called. */
-    const assay_threshold_form *threshold_form;
+    assay_status (*check)(const void *context, const double *params, const char **out_warning,
+                          assay_error *err);
     /* State of one run; both may be NULL for a strategy without state. */
-    assay_status (*create)(const double *params, size_t n_symbols, void **out_state, assay_error *err);
+    assay_status (*create)(const void *context, const double *params, size_t n_symbols, void **out_state,
+                           assay_error *err);
     void (*destroy)(void *state);
     /* Called at each rebalance bar; emits signals into the sink in ascending symbol order. */
     assay_status (*on_bar)(void *state, const double *params, const assay_view *view, assay_signal_sink *sink,
                            assay_error *err);
-} assay_strategy;
+    /* Non-NULL: the strategy is this form, and on_bar is not called. */
+    const assay_threshold_form *threshold_form;
+
+    /* The rest is for strategies that are made while the program runs; leave it out. */
+    const char *reference; /* what names it in a configuration; NULL: its name */
+    const struct assay_ensemble *ensemble;
+    void (*release)(assay_strategy *strategy);
+};
+
+/* Frees a strategy that was made (a rule, a plugin, signals, an ensemble). NULL and static ones: nothing. */
+ASSAY_API void assay_strategy_destroy(assay_strategy *strategy);
 
 /* --- the view: what is known at the close of the bar --- */
 ASSAY_API size_t assay_view_n_symbols(const assay_view *view);
@@ -108,6 +130,28 @@ ASSAY_API const double *assay_view_feature(const assay_view *view, uint32_t inde
 ASSAY_API const double *assay_view_close(const assay_view *view);
 /* The as-of split-adjusted close `lag` own bars before this one (0 = this bar); NaN where there is none. */
 ASSAY_API double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t lag);
+/* The name of a symbol; owned by the panel. */
+ASSAY_API const char *assay_view_symbol(const assay_view *view, size_t symbol);
+/* Sectors are numbered in byte order of their names. n_symbols numbers, ASSAY_VIEW_NO_SECTOR for a symbol without one; NULL
+ * where no symbol has a sector. */
+#define ASSAY_VIEW_NO_SECTOR UINT32_MAX
+ASSAY_API const uint32_t *assay_view_sectors(const assay_view *view);
+ASSAY_API size_t assay_view_n_sectors(const assay_view *view);
+ASSAY_API const char *assay_view_sector_name(const assay_view *view, uint32_t sector); /* NULL: no such */
+/* Own bars of a symbol up to and including this one. */
+ASSAY_API size_t assay_view_own_bars(const assay_view *view, size_t symbol);
+/* The same column (ASSAY_COLUMN_* of assay_panel.h), as of this bar, `lag` own bars before; NaN where there is none. */
+ASSAY_API double assay_view_adjusted(const assay_view *view, int column, size_t symbol, size_t lag);
+/* Everything stamped before this is known at this bar, and what is stamped before the other was known at the bar before
+ * (INT64_MIN at the first bar of the data). */
+ASSAY_API int64_t assay_view_known_until_us(const assay_view *view);
+ASSAY_API int64_t assay_view_known_before_us(const assay_view *view);
+/* How often the strategy was asked before in this run. */
+ASSAY_API uint64_t assay_view_times_asked(const assay_view *view);
+/* Own bars since the entry of the position's oldest lot, and its mark over what was paid, less 1, in the position's
+ * direction; NaN where the symbol is not held. */
+ASSAY_API double assay_view_bars_held(const assay_view *view, size_t symbol);
+ASSAY_API double assay_view_unrealised_return(const assay_view *view, size_t symbol);
 /* Signed quantity held by this strategy's book, in shares of this bar. */
 ASSAY_API double assay_view_quantity(const assay_view *view, size_t symbol);
 ASSAY_API double assay_view_cash(const assay_view *view);
@@ -120,6 +164,12 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_signal_emit(assay_signal_sink *sink
                                                          uint32_t kind, double value, double score,
                                                          double strength, double target_position,
                                                          assay_error *err);
+
+/* Several strategies as one, over one portfolio or a sleeve each (setting `combine`): its parameters are the members',
+ * named MEMBER.PARAMETER, and MEMBER.weight. A strategy that is named twice becomes NAME and NAME#2. The members must
+ * outlive it. ASSAY_E_CONFIG: too many of them, or of their parameters. Destroy it with assay_strategy_destroy. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_ensemble_create(const assay_strategy *const *members, size_t n,
+                                                             assay_strategy **out_strategy, assay_error *err);
 
 /* The built-in strategies, in the order of their list. */
 ASSAY_API size_t assay_strategy_count(void);

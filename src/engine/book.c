@@ -25,7 +25,6 @@ assay_book *assay_book_create(size_t n_symbols, double initial_capital) {
     b->initial_capital = initial_capital;
     b->cash = initial_capital;
     b->equity = initial_capital;
-    b->previous_equity = initial_capital;
     b->peak_equity = initial_capital;
     b->next_order_id = 1;
     return b;

@@ -43,7 +43,8 @@ typedef struct assay_lot {
     uint32_t entry_bar;
     uint32_t signal; /* index of the entry signal's record, or ASSAY_NO_SIGNAL */
     uint32_t next;   /* next younger lot of the position, or ASSAY_NO_INDEX */
-    uint32_t reserved;
+    uint16_t strategy;
+    uint16_t reserved;
 } assay_lot;
 
 typedef struct assay_position {
@@ -82,7 +83,9 @@ typedef struct assay_closing {
     double low, high;
     uint32_t entry_bar, exit_bar;
     uint32_t entry_signal;
-    uint8_t is_short, exit_kind, used, reserved;
+    uint16_t strategy; /* of the oldest lot consumed */
+    uint8_t is_short, exit_kind, used;
+    uint8_t reserved[3];
 } assay_closing;
 
 typedef struct assay_book {
@@ -101,7 +104,6 @@ typedef struct assay_book {
     double equity;        /* at the last close */
     double gross_short;   /* short value at the last close */
     double previous_cash; /* at the last snapshot */
-    double previous_equity; /* likewise; the initial capital before the first */
     double peak_equity;
     double bar_turnover; /* sum of |fill value| of the bar at hand */
     uint64_t next_order_id;

@@ -37,6 +37,8 @@ static const setting_row rows[] = {
     {{#name, ASSAY_SETTING_DATE, GROUP(group), "", 0, 0, NULL, "", help, false}, AT(name), 0},
 #define ASSAY_DATES(name, group, help)                                                                       \
     {{#name, ASSAY_SETTING_DATE_LIST, GROUP(group), "", 0, 0, NULL, "", help, false}, AT(name), 0},
+#define ASSAY_TEXT(name, group, help)                                                                        \
+    {{#name, ASSAY_SETTING_TEXT, GROUP(group), "", 0, 0, NULL, "", help, false}, AT(name), 0},
 #define ASSAY_PLANNED(name, group, neutral, help)                                                            \
     {{#name, ASSAY_SETTING_CHOICE, GROUP(group), neutral, 0, 0, neutral, "", help, true}, 0, 0},
 #include "engine/settings.def"
@@ -81,13 +83,17 @@ static assay_status check_strategy(const assay_strategy *strategy, assay_error *
     return ASSAY_OK;
 }
 
+static size_t size_of_config(const assay_strategy *strategy) {
+    return sizeof(assay_config) + strategy->n_params * sizeof(double);
+}
+
 assay_status assay_config_create(const assay_strategy *strategy, assay_config **out_config,
                                  assay_error *err) {
     *out_config = NULL;
     assay_status status = check_strategy(strategy, err);
     if (status != ASSAY_OK)
         return status;
-    assay_config *config = calloc(1, sizeof *config);
+    assay_config *config = calloc(1, size_of_config(strategy));
     *out_config = config;
     if (config == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");
@@ -110,6 +116,7 @@ assay_status assay_config_create(const assay_strategy *strategy, assay_config **
             *(int64_t *)value = ASSAY_NO_DATE;
             break;
         case ASSAY_SETTING_DATE_LIST:
+        case ASSAY_SETTING_TEXT:
             break;
         }
     }
@@ -125,7 +132,7 @@ void assay_config_destroy(assay_config *config) {
 
 assay_status assay_config_copy(const assay_config *config, assay_config **out_copy, assay_error *err) {
     const assay_date_list *dates = &config->settings.rebalance_dates;
-    assay_config *copy = malloc(sizeof *copy);
+    assay_config *copy = malloc(size_of_config(config->strategy));
     int64_t *us = dates->n == 0 ? NULL : malloc(dates->n * sizeof *us);
     *out_copy = NULL;
     if (copy == NULL || (us == NULL && dates->n != 0)) {
@@ -133,7 +140,7 @@ assay_status assay_config_copy(const assay_config *config, assay_config **out_co
         free(us);
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");
     }
-    *copy = *config;
+    memcpy(copy, config, size_of_config(config->strategy));
     if (us != NULL)
         memcpy(us, dates->us, dates->n * sizeof *us);
     copy->settings.rebalance_dates.us = us;
@@ -282,6 +289,13 @@ static assay_status set_setting(assay_config *config, const setting_row *row, co
         return parse_date(s->name, text, value, err);
     case ASSAY_SETTING_DATE_LIST:
         return parse_dates(s->name, text, value, err);
+    case ASSAY_SETTING_TEXT:
+        if (strlen(text) >= ASSAY_SETTING_TEXT_SIZE)
+            return assay_error_set(err, ASSAY_E_CONFIG, "%s = '%.60s…': at most %d bytes", s->name, text,
+                                   ASSAY_SETTING_TEXT_SIZE - 1);
+        memset(value, 0, ASSAY_SETTING_TEXT_SIZE);
+        memcpy(value, text, strlen(text));
+        return ASSAY_OK;
     }
     return assay_error_set(err, ASSAY_E_INTERNAL, "setting %s has no type", s->name);
 }
@@ -377,6 +391,9 @@ assay_status assay_config_get(const assay_config *config, const char *key, char 
     case ASSAY_SETTING_DATE_LIST:
         write_dates(value, out_text, size);
         break;
+    case ASSAY_SETTING_TEXT:
+        snprintf(out_text, size, "%s", (const char *)value);
+        break;
     }
     return ASSAY_OK;
 }
@@ -402,6 +419,7 @@ assay_status assay_config_check(const assay_config *config, assay_error *err) {
                                "the period is inverted: start_date %s is after end_date %s", start, end);
     }
     const char *warning = NULL;
-    return config->strategy->check == NULL ? ASSAY_OK
-                                           : config->strategy->check(config->params, &warning, err);
+    return config->strategy->check == NULL
+               ? ASSAY_OK
+               : config->strategy->check(config->strategy->context, config->params, &warning, err);
 }

@@ -15,6 +15,10 @@ typedef enum assay_fill_time { ASSAY_NEXT_OPEN, ASSAY_NEXT_CLOSE, ASSAY_THIS_CLO
 typedef enum assay_cash_rule { ASSAY_CASH_SCALE, ASSAY_CASH_SKIP } assay_cash_rule;
 typedef enum assay_lot_method { ASSAY_FIFO, ASSAY_LIFO, ASSAY_AVERAGE } assay_lot_method;
 typedef enum assay_serve_order { ASSAY_CLOSINGS_FIRST, ASSAY_BY_SYMBOL } assay_serve_order;
+typedef enum assay_combine { ASSAY_UNION, ASSAY_VOTE, ASSAY_SLEEVES } assay_combine;
+
+/* Longest text of a setting, with its NUL. */
+enum { ASSAY_SETTING_TEXT_SIZE = 64 };
 
 /* An unset date. */
 #define ASSAY_NO_DATE INT64_MIN
@@ -32,6 +36,7 @@ typedef struct assay_settings {
 #define ASSAY_CHOICE(name, group, value, choices, help) int64_t name;
 #define ASSAY_DATE(name, group, help) int64_t name;
 #define ASSAY_DATES(name, group, help) assay_date_list name;
+#define ASSAY_TEXT(name, group, help) char name[ASSAY_SETTING_TEXT_SIZE];
 #define ASSAY_PLANNED(name, group, neutral, help)
 #include "engine/settings.def"
 #undef ASSAY_DOUBLE
@@ -40,13 +45,14 @@ typedef struct assay_settings {
 #undef ASSAY_CHOICE
 #undef ASSAY_DATE
 #undef ASSAY_DATES
+#undef ASSAY_TEXT
 #undef ASSAY_PLANNED
 } assay_settings;
 
 struct assay_config {
     const assay_strategy *strategy;
-    double params[ASSAY_MAX_PARAMS];
     assay_settings settings;
+    double params[]; /* the strategy's n_params values */
 };
 
 #endif

@@ -2,18 +2,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/dates.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "engine/stepper.h"
 #include "engine/view.h"
-
-/* What the bar fixes for all its signals. */
-typedef struct decision_bar {
-    size_t t;
-    const double *close; /* raw closes */
-    double full;         /* money of a full position */
-    bool no_openings;    /* ruined */
-} decision_bar;
 
 /* An order in the making. */
 typedef struct wish {
@@ -42,7 +35,7 @@ double assay_opening_quantity(const assay_settings *s, double target, double ful
 }
 
 /* Opens a position of `target` x full. */
-static assay_signal_status wish_open(const assay_stepper *st, const decision_bar *bar,
+static assay_signal_status wish_open(const assay_stepper *st, const assay_decision_bar *bar,
                                      const assay_signal *signal, assay_side side, double target, wish *out) {
     double quantity =
         assay_opening_quantity(assay_stepper_settings(st), target, bar->full, bar->close[signal->symbol]);
@@ -60,7 +53,7 @@ static assay_signal_status wish_close(const assay_position *position, wish *out)
 }
 
 /* Changes a held position by `change` (signed money) without closing it or turning it around. */
-static assay_signal_status wish_change(const assay_stepper *st, const decision_bar *bar,
+static assay_signal_status wish_change(const assay_stepper *st, const assay_decision_bar *bar,
                                        const assay_position *position, double change, wish *out) {
     const assay_settings *s = assay_stepper_settings(st);
     bool raises = (change > 0) == (position->is_short == 0);
@@ -76,7 +69,7 @@ static assay_signal_status wish_change(const assay_stepper *st, const decision_b
 }
 
 /* The signed weight exactly; through zero it is one order, which closes and then opens. */
-static assay_signal_status wish_target(const assay_stepper *st, const decision_bar *bar,
+static assay_signal_status wish_target(const assay_stepper *st, const assay_decision_bar *bar,
                                        const assay_signal *signal, const assay_position *position,
                                        double target, wish *out) {
     double wanted = target * bar->full;
@@ -100,7 +93,7 @@ static assay_signal_status wish_target(const assay_stepper *st, const decision_b
 }
 
 /* What a signal wants of a position that is held. */
-static assay_signal_status wish_of_held(const assay_stepper *st, const decision_bar *bar,
+static assay_signal_status wish_of_held(const assay_stepper *st, const assay_decision_bar *bar,
                                         const assay_signal *signal, const assay_position *position,
                                         double target, wish *out) {
     bool is_short = position->is_short != 0;
@@ -125,7 +118,7 @@ static assay_signal_status wish_of_held(const assay_stepper *st, const decision_
     }
 }
 
-static assay_signal_status wish_of_flat(const assay_stepper *st, const decision_bar *bar,
+static assay_signal_status wish_of_flat(const assay_stepper *st, const assay_decision_bar *bar,
                                         const assay_signal *signal, double target, wish *out) {
     bool allow_short = assay_stepper_settings(st)->allow_short != 0;
     switch (signal->action) {
@@ -147,9 +140,8 @@ static assay_signal_status wish_of_flat(const assay_stepper *st, const decision_
     }
 }
 
-/* The side whose pending order a signal repeats or replaces. A TARGET's side is that of its change. */
-static assay_side side_of(assay_stepper *st, const decision_bar *bar, const assay_signal *signal,
-                          double target) {
+assay_side assay_signal_side(assay_stepper *st, const assay_decision_bar *bar, const assay_signal *signal,
+                             double target) {
     if (signal->action != ASSAY_ACTION_TARGET)
         return signal->action == ASSAY_ACTION_BUY || signal->action == ASSAY_ACTION_INCREASE
                    ? ASSAY_SIDE_BUY
@@ -167,8 +159,8 @@ static inline void prefetch_cell(const assay_panel *p, int column, size_t cell) 
         __builtin_prefetch(p->column[column] + cell);
 }
 
-static inline void add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
-                             double quantity, double score, uint32_t record) {
+static inline assay_order *add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side,
+                                     bool reduces, double quantity, double score, uint32_t record) {
     assay_book *b = st->book;
     const assay_panel *p = st->market->panel;
     if (t + 1 < p->n_bars) {
@@ -190,15 +182,16 @@ static inline void add_order(assay_stepper *st, size_t t, uint32_t symbol, assay
                            .reduces = reduces};
     uint8_t *flag = assay_book_flags(b) + symbol;
     *flag = (uint8_t)(*flag | (side == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL));
+    return order;
 }
 
 void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
                      double quantity, double score, uint32_t record) {
-    add_order(st, t, symbol, side, reduces, quantity, score, record);
+    (void)add_order(st, t, symbol, side, reduces, quantity, score, record);
 }
 
 /* Decides about the recorder's next signal, keeps it, makes its order. */
-static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, assay_signal *signal,
+static assay_status decide_signal(assay_stepper *st, const assay_decision_bar *bar, assay_signal *signal,
                                   assay_error *err) {
     const assay_settings *s = assay_stepper_settings(st);
     uint8_t flag = assay_book_flags(st->book)[signal->symbol];
@@ -210,8 +203,8 @@ static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, as
         if (s->target_scaled_by_strength != 0 && opening)
             target *= signal->strength;
         if ((flag & ASSAY_PENDING) != 0) {
-            uint8_t same =
-                side_of(st, bar, signal, target) == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY : ASSAY_PENDING_SELL;
+            uint8_t same = assay_signal_side(st, bar, signal, target) == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY
+                                                                                        : ASSAY_PENDING_SELL;
             if ((flag & same) != 0) {
                 decided = ASSAY_SIGNAL_ALREADY_ORDERED;
             } else {
@@ -228,10 +221,35 @@ static assay_status decide_signal(assay_stepper *st, const decision_bar *bar, as
     }
     signal->status = (uint8_t)decided;
     signal->outcome = decided == ASSAY_SIGNAL_ORDERED ? ASSAY_OUTCOME_OPEN_AT_END : ASSAY_OUTCOME_NONE;
-    uint32_t record = assay_recorder_keep_signal(&st->recorder);
+    signal->order_quantity = wanted.quantity;
+    uint32_t record = assay_recorder_keep_signal(st->recorder);
     if (decided == ASSAY_SIGNAL_ORDERED)
         add_order(st, bar->t, signal->symbol, wanted.side, wanted.reduces, wanted.quantity, signal->score,
-                  record);
+                  record)
+            ->strategy = signal->strategy;
+    return ASSAY_OK;
+}
+
+assay_status assay_decide_signal(assay_stepper *st, const assay_decision_bar *bar, const assay_signal *signal,
+                                 assay_error *err) {
+    assay_status status = assay_recorder_reserve_signals(st->recorder, 1, err);
+    if (status != ASSAY_OK)
+        return status;
+    assay_signal *next = assay_recorder_next_signal(st->recorder);
+    *next = *signal;
+    return decide_signal(st, bar, next, err);
+}
+
+assay_status assay_record_signal(assay_stepper *st, const assay_signal *signal, assay_signal_status status,
+                                 assay_error *err) {
+    assay_status reserved = assay_recorder_reserve_signals(st->recorder, 1, err);
+    if (reserved != ASSAY_OK)
+        return reserved;
+    assay_signal *next = assay_recorder_next_signal(st->recorder);
+    *next = *signal;
+    next->status = (uint8_t)status;
+    next->outcome = ASSAY_OUTCOME_NONE;
+    (void)assay_recorder_keep_signal(st->recorder);
     return ASSAY_OK;
 }
 
@@ -258,76 +276,107 @@ static size_t scan(const double *value, size_t n, double threshold, uint8_t *bey
     return found;
 }
 
-static assay_status decide_threshold_form(assay_stepper *st, const decision_bar *bar, assay_error *err) {
-    const assay_strategy *strategy = st->config->strategy;
-    const assay_threshold_form *form = strategy->threshold_form;
-    const assay_panel *p = st->market->panel;
-    const double *value = st->feature[form->feature];
-    double threshold = st->config->params[form->threshold_param];
-    size_t n = scan(value, p->n_symbols, threshold, st->beyond, st->candidate);
-    assay_status status = assay_recorder_reserve_signals(&st->recorder, n, err);
+/* Where the symbols beyond the threshold come from. */
+typedef struct threshold_row {
+    const assay_asked *asked;
+    const assay_threshold_form *form;
+    const double *value;
+    double threshold;
+} threshold_row;
+
+static threshold_row row_of(const assay_stepper *st, const assay_asked *asked) {
+    const assay_threshold_form *form = asked->strategy->threshold_form;
+    return (threshold_row){asked, form, st->feature[asked->first_feature + form->feature],
+                           asked->params[form->threshold_param]};
+}
+
+static inline void write_signal(const threshold_row *row, size_t t, uint32_t symbol, assay_signal *out) {
+    double value = row->value[symbol], score = fabs(value);
+    uint32_t kind = value > 0 ? row->form->kind_above : row->form->kind_below;
+    const assay_signal_kind *k = &row->asked->strategy->kinds[kind];
+    out->bar = (uint32_t)t;
+    out->symbol = symbol;
+    out->value = value;
+    out->score = score;
+    out->strength = assay_min(score / (2 * row->threshold), 1);
+    out->target_position = k->target_position;
+    out->strategy = (uint16_t)row->asked->index;
+    out->kind = (uint16_t)(row->asked->first_kind + kind);
+    out->action = (uint8_t)k->action;
+    out->reserved = 0;
+}
+
+/* The usual run, one strategy of this form: signals are written where they stay. */
+static assay_status decide_threshold_form(assay_stepper *st, const assay_decision_bar *bar,
+                                          assay_error *err) {
+    threshold_row row = row_of(st, st->asked);
+    size_t n = scan(row.value, st->market->panel->n_symbols, row.threshold, st->beyond, st->candidate);
+    assay_status status = assay_recorder_reserve_signals(st->recorder, n, err);
     for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
-        uint32_t s = st->candidate[i];
-        uint32_t kind = value[s] > 0 ? form->kind_above : form->kind_below;
-        double score = fabs(value[s]);
-        assay_signal *signal = assay_recorder_next_signal(&st->recorder);
-        signal->bar = (uint32_t)bar->t;
-        signal->symbol = s;
-        signal->value = value[s];
-        signal->score = score;
-        signal->strength = assay_min(score / (2 * threshold), 1);
-        signal->target_position = strategy->kinds[kind].target_position;
-        signal->strategy = 0;
-        signal->kind = (uint16_t)kind;
-        signal->action = (uint8_t)strategy->kinds[kind].action;
-        signal->reserved = 0;
+        assay_signal *signal = assay_recorder_next_signal(st->recorder);
+        write_signal(&row, bar->t, st->candidate[i], signal);
         status = decide_signal(st, bar, signal, err);
+    }
+    return status;
+}
+
+static assay_status ask_threshold_form(assay_stepper *st, const assay_decision_bar *bar,
+                                       const assay_asked *asked, assay_signal_accept *accept, void *context,
+                                       assay_error *err) {
+    threshold_row row = row_of(st, asked);
+    size_t n = scan(row.value, st->market->panel->n_symbols, row.threshold, st->beyond, st->candidate);
+    assay_status status = ASSAY_OK;
+    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
+        assay_signal signal = {0};
+        write_signal(&row, bar->t, st->candidate[i], &signal);
+        status = accept(context, &signal, err);
     }
     return status;
 }
 
 /* --- the general form --- */
 
+assay_status assay_ask(assay_stepper *st, const assay_decision_bar *bar, assay_asked *asked,
+                       assay_signal_accept *accept, void *context, assay_error *err) {
+    if (asked->strategy->threshold_form != NULL)
+        return ask_threshold_form(st, bar, asked, accept, context, err);
+    assay_view view = {.st = st, .asked = asked, .t = bar->t};
+    assay_signal_sink sink = {
+        .st = st, .asked = asked, .t = bar->t, .next_symbol = 0, .accept = accept, .context = context};
+    assay_error inner = {.status = ASSAY_OK};
+    assay_status status = asked->strategy->on_bar(asked->state, asked->params, &view, &sink, &inner);
+    asked->times_asked++;
+    if (status == ASSAY_OK && sink.failed == ASSAY_OK)
+        return ASSAY_OK;
+    char date[32];
+    assay_time_format(st->market->panel->timestamp_us[bar->t], date, sizeof date);
+    return assay_error_set(err, sink.failed != ASSAY_OK ? sink.failed : status, "strategy %s: %s (at %s)",
+                           asked->name, sink.failed != ASSAY_OK ? sink.reason.message : inner.message, date);
+}
+
 typedef struct decision_context {
     assay_stepper *st;
-    const decision_bar *bar;
+    const assay_decision_bar *bar;
 } decision_context;
 
 static assay_status decide_emitted(void *context, const assay_signal *signal, assay_error *err) {
-    decision_context *c = context;
-    assay_status status = assay_recorder_reserve_signals(&c->st->recorder, 1, err);
-    if (status != ASSAY_OK)
-        return status;
-    assay_signal *next = assay_recorder_next_signal(&c->st->recorder);
-    *next = *signal;
-    return decide_signal(c->st, c->bar, next, err);
-}
-
-static assay_status ask_strategy(assay_stepper *st, const decision_bar *bar, assay_error *err) {
-    decision_context context = {st, bar};
-    assay_view view = {.st = st, .t = bar->t};
-    assay_signal_sink sink = {
-        .st = st, .t = bar->t, .next_symbol = 0, .accept = decide_emitted, .context = &context};
-    const assay_strategy *strategy = st->config->strategy;
-    assay_error inner = {.status = ASSAY_OK};
-    assay_status status = strategy->on_bar(st->strategy_state, st->config->params, &view, &sink, &inner);
-    if (status == ASSAY_OK && sink.failed == ASSAY_OK)
-        return ASSAY_OK;
-    return assay_error_set(err, sink.failed != ASSAY_OK && status == ASSAY_OK ? sink.failed : status,
-                           "strategy %s: %s", strategy->name, inner.message);
+    const decision_context *c = context;
+    return assay_decide_signal(c->st, c->bar, signal, err);
 }
 
 assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err) {
     const assay_settings *s = assay_stepper_settings(st);
     const assay_panel *p = st->market->panel;
-    decision_bar bar = {.t = t,
-                        .close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride,
-                        .full =
-                            s->max_position_pct *
-                            (s->sizing_basis == ASSAY_BASIS_EQUITY ? st->book->equity : s->initial_capital),
-                        .no_openings = st->book->ruined != 0};
-    assay_status status = st->config->strategy->threshold_form != NULL ? decide_threshold_form(st, &bar, err)
-                                                                       : ask_strategy(st, &bar, err);
+    double basis = s->sizing_basis == ASSAY_BASIS_EQUITY ? st->book->equity : st->book->initial_capital;
+    assay_decision_bar bar = {.t = t,
+                              .close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride,
+                              .full = s->max_position_pct * basis,
+                              .no_openings = st->book->ruined != 0};
+    decision_context context = {st, &bar};
+    assay_status status = st->n_asked > 1 ? assay_combine_signals(st, &bar, err)
+                          : st->asked->strategy->threshold_form != NULL
+                              ? decide_threshold_form(st, &bar, err)
+                              : assay_ask(st, &bar, st->asked, decide_emitted, &context, err);
     assay_book_sweep_orders(st->book);
     return status;
 }

@@ -87,6 +87,7 @@ static void take_from_lot(assay_lot *lot, double taken, bool whole, assay_closin
     if (lot->entry_bar < closing->entry_bar) {
         closing->entry_bar = lot->entry_bar;
         closing->entry_signal = lot->signal;
+        closing->strategy = lot->strategy;
     }
     lot->quantity -= taken;
     lot->commission -= commission;
@@ -181,6 +182,7 @@ static void close_part(assay_stepper *st, assay_position *position, assay_closin
     if (part.entry_bar < closing->entry_bar) {
         closing->entry_bar = part.entry_bar;
         closing->entry_signal = part.entry_signal;
+        closing->strategy = part.strategy;
     }
     closing->quantity += exit->quantity;
     closing->entry_value += part.entry_value;
@@ -227,7 +229,7 @@ assay_status assay_ledger_fill(assay_stepper *st, size_t t, assay_order *order, 
                        .strategy = order->strategy,
                        .side = (uint8_t)side,
                        .kind = (uint8_t)kind};
-    assay_status status = assay_recorder_add_fill(&st->recorder, &fill, err);
+    assay_status status = assay_recorder_add_fill(st->recorder, &fill, err);
     if (status != ASSAY_OK)
         return status;
     b->n_fills++;
@@ -256,7 +258,8 @@ assay_status assay_ledger_fill(assay_stepper *st, size_t t, assay_order *order, 
                          .low = ASSAY_INFINITY,
                          .high = -ASSAY_INFINITY,
                          .entry_bar = (uint32_t)t,
-                         .signal = order->signal};
+                         .signal = order->signal,
+                         .strategy = order->strategy};
         assay_book_add_lot(b, order->symbol, side == ASSAY_SIDE_SELL, price, &lot);
     }
     return ASSAY_OK;
@@ -285,6 +288,7 @@ static assay_trade make_trade(const assay_stepper *st, uint32_t symbol, const as
                          .dividends = c->dividends,
                          .entry_signal = c->entry_signal,
                          .exit_signal = ASSAY_NO_SIGNAL,
+                         .strategy = c->strategy,
                          .direction = (int8_t)direction,
                          .exit_kind = c->exit_kind};
     trade.bars_held = (uint32_t)(assay_panel_own_count(p, symbol, c->exit_bar) -
@@ -302,7 +306,7 @@ assay_status assay_ledger_end_order(assay_stepper *st, assay_order *order, assay
                                     assay_error *err) {
     assay_book *b = st->book;
     bool unfilled = outcome != ASSAY_OUTCOME_FILLED && outcome != ASSAY_OUTCOME_SCALED;
-    assay_recorder_set_outcome(&st->recorder, order->signal,
+    assay_recorder_set_outcome(st->recorder, order->signal,
                                unfilled && order->has_fill != 0 ? ASSAY_OUTCOME_PARTIAL : outcome);
     uint8_t *flag = assay_book_flags(b) + order->symbol;
     *flag = (uint8_t)(*flag & ~ASSAY_PENDING);
@@ -313,9 +317,8 @@ assay_status assay_ledger_end_order(assay_stepper *st, assay_order *order, assay
     assay_trade trade = make_trade(st, order->symbol, closing);
     trade.order_id = order->id;
     trade.exit_signal = order->signal;
-    trade.strategy = order->strategy;
     closing->used = 0;
-    return assay_recorder_add_trade(&st->recorder, &trade, err);
+    return assay_recorder_add_trade(st->recorder, &trade, err);
 }
 
 assay_status assay_ledger_close_position(assay_stepper *st, size_t t, uint32_t symbol, double price,
@@ -334,9 +337,10 @@ assay_status assay_ledger_close_position(assay_stepper *st, size_t t, uint32_t s
                        .reference_price = reference,
                        .commission = commission,
                        .slippage = slippage,
+                       .strategy = assay_book_lots(b)[position->first_lot].strategy,
                        .side = (uint8_t)side,
                        .kind = (uint8_t)kind};
-    assay_status status = assay_recorder_add_fill(&st->recorder, &fill, err);
+    assay_status status = assay_recorder_add_fill(st->recorder, &fill, err);
     if (status != ASSAY_OK)
         return status;
     b->n_fills++;
@@ -348,7 +352,7 @@ assay_status assay_ledger_close_position(assay_stepper *st, size_t t, uint32_t s
     close_part(st, position, &closing, &exit);
     assay_trade trade = make_trade(st, symbol, &closing);
     trade.order_id = fill.order_id;
-    return assay_recorder_add_trade(&st->recorder, &trade, err);
+    return assay_recorder_add_trade(st->recorder, &trade, err);
 }
 
 assay_status assay_ledger_add_open_trades(assay_stepper *st, assay_error *err) {
@@ -360,6 +364,7 @@ assay_status assay_ledger_add_open_trades(assay_stepper *st, assay_error *err) {
                            .high = -ASSAY_INFINITY,
                            .entry_bar = lots[position->first_lot].entry_bar,
                            .entry_signal = lots[position->first_lot].signal,
+                           .strategy = lots[position->first_lot].strategy,
                            .exit_bar = (uint32_t)st->market->last_bar,
                            .is_short = position->is_short != 0,
                            .quantity = position->quantity,
@@ -374,7 +379,7 @@ assay_status assay_ledger_add_open_trades(assay_stepper *st, assay_error *err) {
         }
         assay_trade trade = make_trade(st, position->symbol, &c);
         trade.is_open = 1;
-        assay_status status = assay_recorder_add_trade(&st->recorder, &trade, err);
+        assay_status status = assay_recorder_add_trade(st->recorder, &trade, err);
         if (status != ASSAY_OK)
             return status;
     }

@@ -168,7 +168,7 @@ double assay_market_periods_per_year(const assay_market *m, const assay_settings
 
 assay_status assay_market_init(assay_market *m, const assay_panel *panel, const assay_settings *settings,
                                assay_error *err) {
-    *m = (assay_market){.panel = panel};
+    *m = (assay_market){.panel = panel, .bar_length_us = assay_panel_bar_length(panel)};
     assay_status status = find_period(m, settings, err);
     if (status == ASSAY_OK)
         status = find_silences(m, settings->delist_after_days, err);

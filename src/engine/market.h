@@ -20,6 +20,7 @@ typedef struct assay_market {
     uint8_t *rebalance; /* n_bars flags */
     double
         periods_per_year; /* 252 for daily bars, 52 weekly, 12 monthly, 252 x median bars a day within the day */
+    int64_t bar_length_us;
     double *own_return_std; /* n_bars x stride, for slippage_model: impact; else NULL */
 } assay_market;
 

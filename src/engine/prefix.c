@@ -409,7 +409,7 @@ assay_status assay_prefix_decide(assay_stepper *st, size_t t, assay_error *err) 
     st->prefix_full = st->book->ruined != 0 ? 0
                                             : s->max_position_pct * (s->sizing_basis == ASSAY_BASIS_EQUITY
                                                                          ? st->book->equity
-                                                                         : s->initial_capital);
+                                                                         : st->book->initial_capital);
     assay_status status = decide_held(st, row, threshold, err);
     if (status == ASSAY_OK && st->book->n_orders != 0)
         status = decide_pending(st, row, threshold, err);

@@ -69,6 +69,8 @@ static int compare_trades(const void *a, const void *b) {
         return x->exit_bar < y->exit_bar ? -1 : 1;
     if (x->symbol != y->symbol)
         return x->symbol < y->symbol ? -1 : 1;
+    if (x->is_open != 0)
+        return (x->strategy > y->strategy) - (x->strategy < y->strategy);
     return (x->order_id > y->order_id) - (x->order_id < y->order_id);
 }
 

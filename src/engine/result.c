@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/number.h"
+#include "strategy/ensemble.h"
+
 void assay_result_destroy(assay_result *result) {
     if (result == NULL)
         return;
     assay_config_destroy(result->config);
     assay_recorder_reset(&result->recorder);
+    free(result->strategy);
     free(result->metrics);
     free(result);
 }
@@ -22,7 +26,7 @@ static bool nobody_ends(const assay_panel *p, int64_t days) {
     return p->n_symbols >= 20 && p->day[p->n_bars - 1] - p->day[0] > 3 * 365;
 }
 
-static uint32_t find_warnings(const assay_result *r, const assay_book *b) {
+static uint32_t find_warnings(const assay_result *r, bool ruined) {
     const assay_settings *s = &r->config->settings;
     const assay_strategy *strategy = r->config->strategy;
     uint32_t warnings = 0;
@@ -31,10 +35,10 @@ static uint32_t find_warnings(const assay_result *r, const assay_book *b) {
         warnings |= ASSAY_WARNING_SAME_BAR_FILL;
     if (r->panel->n_events == 0 && (s->commission_per_share > 0 || s->lot_size > 0))
         warnings |= ASSAY_WARNING_PRICE_LEVELS;
-    if (strategy->check != NULL && strategy->check(r->config->params, &warning, NULL) == ASSAY_OK &&
-        warning != NULL)
+    if (strategy->check != NULL &&
+        strategy->check(strategy->context, r->config->params, &warning, NULL) == ASSAY_OK && warning != NULL)
         warnings |= ASSAY_WARNING_THRESHOLD_UNREACHABLE;
-    if (b->ruined != 0)
+    if (ruined)
         warnings |= ASSAY_WARNING_RUINED;
     if (r->recorder.keep == ASSAY_KEEP_ALL && r->recorder.n_signals == 0)
         warnings |= ASSAY_WARNING_NO_SIGNALS;
@@ -43,25 +47,78 @@ static uint32_t find_warnings(const assay_result *r, const assay_book *b) {
     return warnings;
 }
 
-assay_status assay_result_create(assay_stepper *st, assay_result **out_result, assay_error *err) {
+/* --- by strategy --- */
+
+const char *assay_result_strategy_name(const assay_result *r, size_t index) {
+    const assay_strategy *strategy = r->config->strategy;
+    return index < assay_member_count(strategy) ? assay_member_at(strategy, (uint32_t)index).name : "vote";
+}
+
+assay_status assay_result_attribute(assay_result *r, assay_error *err) {
+    const assay_recorder *rec = &r->recorder;
+    uint32_t n = assay_member_count(r->config->strategy);
+    r->n_strategies = n > 1 && r->config->settings.combine == ASSAY_VOTE ? n + 1 : n;
+    r->strategy = calloc(n + 1, sizeof *r->strategy);
+    if (r->strategy == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a result");
+    for (uint32_t i = 0; i <= n; i++)
+        r->strategy[i] = (assay_strategy_result){
+            .name = assay_result_strategy_name(r, i), .capital = ASSAY_NAN, .equity = ASSAY_NAN};
+    for (size_t i = 0; i < rec->n_signals; i++)
+        r->strategy[rec->signal[i].strategy].n_signals++;
+    for (size_t i = 0; i < rec->n_trades; i++) {
+        assay_strategy_result *row = &r->strategy[rec->trade[i].strategy];
+        row->n_trades += rec->trade[i].is_open == 0;
+        *(rec->trade[i].is_open == 0 ? &row->closed_pnl : &row->open_pnl) += rec->trade[i].pnl;
+    }
+    return ASSAY_OK;
+}
+
+const assay_strategy_result *assay_result_strategies(const assay_result *r, size_t *out_count) {
+    *out_count = r->n_strategies;
+    return r->strategy;
+}
+
+/* --- making one --- */
+
+static void add_books(assay_result *r, const assay_portfolio *p, bool *out_ruined) {
+    *out_ruined = false;
+    for (uint32_t k = 0; k < p->n_books; k++) {
+        const assay_book *b = p->book[k].book;
+        r->delisted_positions += b->n_delisted;
+        r->financing += assay_sum_value(&b->financing);
+        *out_ruined = *out_ruined || b->ruined != 0;
+        if (p->n_books > 1) {
+            r->strategy[k].capital = b->initial_capital;
+            r->strategy[k].equity = b->equity;
+        }
+    }
+}
+
+assay_status assay_result_create(assay_portfolio *p, assay_result **out_result, assay_error *err) {
     assay_result *r = calloc(1, sizeof *r);
     if (r == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a result");
-    r->panel = st->market->panel;
-    r->first_bar = st->market->first_bar;
-    r->last_bar = st->market->last_bar;
-    r->delisted_positions = st->book->n_delisted;
-    r->periods_per_year = assay_market_periods_per_year(st->market, &st->config->settings);
-    r->financing = assay_sum_value(&st->book->financing);
-    assay_status status = assay_config_copy(st->config, &r->config, err);
+    r->panel = p->market->panel;
+    r->first_bar = p->market->first_bar;
+    r->last_bar = p->market->last_bar;
+    r->periods_per_year = assay_market_periods_per_year(p->market, &p->config->settings);
+    assay_status status = assay_config_copy(p->config, &r->config, err);
     if (status != ASSAY_OK) {
         assay_result_destroy(r);
         return status;
     }
-    r->recorder = st->recorder; /* the records move */
-    st->recorder = (assay_recorder){.keep = st->recorder.keep};
+    r->recorder = p->recorder; /* the records move */
+    p->recorder = (assay_recorder){.keep = p->recorder.keep};
     assay_recorder_sort_trades(&r->recorder);
-    r->warnings = find_warnings(r, st->book);
+    status = assay_result_attribute(r, err);
+    if (status != ASSAY_OK) {
+        assay_result_destroy(r);
+        return status;
+    }
+    bool ruined;
+    add_books(r, p, &ruined);
+    r->warnings = find_warnings(r, ruined);
     *out_result = r;
     return ASSAY_OK;
 }

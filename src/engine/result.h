@@ -2,7 +2,7 @@
 #ifndef ASSAY_ENGINE_RESULT_H
 #define ASSAY_ENGINE_RESULT_H
 
-#include "engine/stepper.h"
+#include "engine/portfolio.h"
 
 struct assay_result {
     const assay_panel *panel;
@@ -13,6 +13,8 @@ struct assay_result {
     size_t delisted_positions;
     double financing;
     double periods_per_year;
+    assay_strategy_result *strategy; /* one for each, and one for the vote */
+    uint32_t n_strategies;
     double *metrics; /* assay_metric_count() values; filled by the layer above */
 };
 
@@ -20,8 +22,11 @@ struct assay_result {
 ASSAY_NODISCARD assay_status assay_engine_run(const assay_panel *panel, const assay_config *config,
                                               assay_keep keep, assay_result **out_result, assay_error *err);
 
-/* Takes the records of a stepper that has come to the end of its market. ASSAY_E_NOMEM. */
-ASSAY_NODISCARD assay_status assay_result_create(assay_stepper *st, assay_result **out_result,
+/* Takes the records of a portfolio that has come to the end of its market. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_result_create(assay_portfolio *portfolio, assay_result **out_result,
                                                  assay_error *err);
+
+/* What each strategy brought, from the records; sleeves' capital and equity stay NaN. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_result_attribute(assay_result *result, assay_error *err);
 
 #endif

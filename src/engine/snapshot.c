@@ -3,7 +3,7 @@
 
 #include "base/dates.h"
 #include "base/number.h"
-#include "engine/stepper.h"
+#include "engine/snapshot.h"
 
 /* Pnl of the open lots at their marks, net of what they have cost and brought so far. */
 static double unrealised(assay_book *b) {
@@ -40,36 +40,49 @@ static double ratio_or_zero(double part, double whole) {
     return part == 0 ? 0 : part / whole;
 }
 
-assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err) {
+/* Adds a book's positions to the row. */
+static void add_book(assay_snapshot *row, assay_stepper *st, size_t t, double *largest, double *squares) {
     assay_book *b = st->book;
     const assay_position *position = assay_book_positions(b);
-    double previous = b->previous_equity;
-    b->previous_cash = b->cash;
-    b->previous_equity = b->equity;
-    assay_status status = assay_recorder_add_equity(&st->recorder, b->equity, err);
-    if (status != ASSAY_OK || st->recorder.lean)
-        return status;
-    assay_snapshot row = {
-        .bar = (uint32_t)t, .num_positions = b->n_positions, .cash = b->cash, .total_value = b->equity};
-    double largest = 0, squares = 0;
+    row->num_positions += b->n_positions;
+    row->cash += b->cash;
     for (uint32_t i = 0; i < b->n_positions; i++) {
         double value = position[i].quantity * position[i].mark;
-        row.gross_value += value;
-        row.net_exposure += position[i].is_short != 0 ? -value : value;
-        largest = assay_max(largest, value);
-        squares += value * value;
-        row.stale_positions +=
+        row->gross_value += value;
+        row->net_exposure += position[i].is_short != 0 ? -value : value;
+        *largest = assay_max(*largest, value);
+        *squares += value * value;
+        row->stale_positions +=
             isnan(assay_cell(st->market->panel, ASSAY_COLUMN_CLOSE, t, position[i].symbol)) ? 1 : 0;
     }
-    row.max_position_size = ratio_or_zero(largest, b->equity);
+}
+
+assay_status assay_snapshot_take(assay_portfolio *p, size_t t, assay_error *err) {
+    double equity = 0, turnover = 0, previous = p->previous_equity;
+    for (uint32_t k = 0; k < p->n_books; k++) {
+        assay_book *b = p->book[k].book;
+        b->previous_cash = b->cash;
+        b->peak_equity = assay_max(b->peak_equity, b->equity);
+        equity += b->equity;
+        turnover += b->bar_turnover;
+    }
+    p->previous_equity = equity;
+    assay_status status = assay_recorder_add_equity(&p->recorder, equity, err);
+    if (status != ASSAY_OK || p->recorder.lean)
+        return status;
+    assay_snapshot row = {.bar = (uint32_t)t, .total_value = equity};
+    double largest = 0, squares = 0, initial = p->config->settings.initial_capital;
+    for (uint32_t k = 0; k < p->n_books; k++)
+        add_book(&row, &p->book[k], t, &largest, &squares);
+    row.max_position_size = ratio_or_zero(largest, equity);
     row.concentration = row.gross_value == 0 ? 0 : squares / (row.gross_value * row.gross_value);
-    row.leverage = ratio_or_zero(row.gross_value, b->equity);
-    row.daily_return = previous <= 0 ? 0 : b->equity / previous - 1;
+    row.leverage = ratio_or_zero(row.gross_value, equity);
+    row.daily_return = previous <= 0 ? 0 : equity / previous - 1;
     if (fabs(row.daily_return) < 1e-12)
         row.daily_return = 0;
-    row.cumulative_return = b->equity / b->initial_capital - 1;
-    b->peak_equity = assay_max(b->peak_equity, b->equity);
-    row.drawdown = b->equity / b->peak_equity - 1;
-    row.turnover = b->bar_turnover == 0 ? 0 : b->equity > 0 ? b->bar_turnover / b->equity : ASSAY_NAN;
-    return assay_recorder_add_snapshot(&st->recorder, &row, err);
+    row.cumulative_return = equity / initial - 1;
+    p->peak_equity = assay_max(p->peak_equity, equity);
+    row.drawdown = equity / p->peak_equity - 1;
+    row.turnover = turnover == 0 ? 0 : equity > 0 ? turnover / equity : ASSAY_NAN;
+    return assay_recorder_add_snapshot(&p->recorder, &row, err);
 }

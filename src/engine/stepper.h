@@ -11,7 +11,6 @@
 #include "engine/config.h"
 #include "engine/market.h"
 #include "engine/recorder.h"
-#include "market/feature.h"
 
 /* Fractions of the residue rules and of the cash tolerance (docs/semantics.md, section 5). */
 #define ASSAY_RESIDUE 1e-9
@@ -39,16 +38,35 @@ typedef struct assay_ranked {
 
 typedef struct assay_prefix assay_prefix;
 
+/* A strategy of the run, as its book asks it. */
+typedef struct assay_asked {
+    const assay_strategy *strategy;
+    const char *name;
+    const double *params;
+    double weight;
+    uint32_t index;      /* among the strategies of the run */
+    uint32_t first_kind; /* of its kinds among those of the run */
+    uint32_t first_feature, n_features;
+    uint64_t times_asked; /* before */
+    void *state;
+} assay_asked;
+
+/* Signals of a bar that are combined before they are decided. */
+typedef struct assay_signal_list {
+    assay_signal *signal;
+    size_t n, capacity;
+} assay_signal_list;
+
 typedef struct assay_stepper {
     const assay_market *market;
     const assay_config *config;
     assay_book *book;
-    assay_recorder recorder;
-    const double *feature[ASSAY_MAX_FEATURES]; /* rows of the bar at hand */
-    assay_feature_stream stream[ASSAY_MAX_FEATURES];
-    uint32_t n_features;
-    const double *shared_feature; /* n_bars x stride, in the place of stream[0]; of the sweep */
-    void *strategy_state;
+    assay_recorder *recorder; /* the portfolio's */
+    assay_asked *asked;       /* those that decide for this book; the portfolio's */
+    uint32_t n_asked;
+    const double *const *feature; /* rows of the bar at hand, of all strategies of the run */
+    assay_signal_list emitted;
+    double *vote; /* n_symbols, for combine: vote */
     assay_prefix
         *prefix; /* not NULL: openings of the last decision bar stay a prefix of a sorted row; see prefix.h */
     double prefix_full; /* money of a full position at that bar; 0: none may open */
@@ -58,9 +76,8 @@ typedef struct assay_stepper {
     assay_served *closings, *openings;
     assay_ranked *rank;
     uint32_t *candidate;
-    uint8_t *beyond; /* stride bytes */
-    double *
-        volume_used; /* of the bar that volume_bar names; kept only where a symbol can meet two price points in a bar */
+    uint8_t *beyond;     /* stride bytes */
+    double *volume_used; /* of the bar that volume_bar names; the portfolio's, NULL: not kept */
     uint32_t *volume_bar;
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
@@ -68,19 +85,13 @@ typedef struct assay_stepper {
 
 /* --- stepper.c --- */
 
-/* A stepper at the market's first bar, with a book of its own. Reset it in every case. ASSAY_E_NOMEM, ASSAY_E_STRATEGY. */
+/* A stepper at the market's first bar, with a book of its own that has this capital. What it borrows (recorder, strategies,
+ * features, volumes) is the caller's to set. Reset it in every case. ASSAY_E_NOMEM. */
 ASSAY_NODISCARD assay_status assay_stepper_init(assay_stepper *st, const assay_market *market,
-                                                const assay_config *config, assay_keep keep,
-                                                assay_error *err);
-
-/* One of many books of a sweep: keeps equity and trades only. The strategy must be of the threshold form; its feature
- * (n_bars x stride) and, where the pruned way is possible, the prefix are shared. Reset it in every case. ASSAY_E_NOMEM. */
-ASSAY_NODISCARD assay_status assay_stepper_init_lean(assay_stepper *st, const assay_market *market,
-                                                     const assay_config *config, assay_prefix *prefix,
-                                                     const double *feature, assay_error *err);
+                                                const assay_config *config, double capital, assay_error *err);
 void assay_stepper_reset(assay_stepper *st);
 
-/* Bar t, in the order of section 3. Bars come one after the other. */
+/* Bar t up to the check of the ledger, in the order of section 3. Bars come one after the other. */
 ASSAY_NODISCARD assay_status assay_stepper_step(assay_stepper *st, size_t t, assay_error *err);
 
 /* After the last bar: pending orders end (open_at_end, or partial), open positions become open trades. */
@@ -151,13 +162,38 @@ ASSAY_NODISCARD assay_status assay_cancel_pending(assay_stepper *st, uint32_t sy
 void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side side, bool reduces,
                      double quantity, double score, uint32_t record);
 
+/* What a bar fixes for all its signals. */
+typedef struct assay_decision_bar {
+    size_t t;
+    const double *close; /* raw closes */
+    double full;         /* money of a full position */
+    bool no_openings;    /* ruined */
+} assay_decision_bar;
+
+/* Decides about a signal, records it with the decision, makes its order. */
+ASSAY_NODISCARD assay_status assay_decide_signal(assay_stepper *st, const assay_decision_bar *bar,
+                                                 const assay_signal *signal, assay_error *err);
+/* Records a signal that takes no part in a decision of its own. */
+ASSAY_NODISCARD assay_status assay_record_signal(assay_stepper *st, const assay_signal *signal,
+                                                 assay_signal_status status, assay_error *err);
+/* The side that a signal trades on. A TARGET's is that of its change. */
+assay_side assay_signal_side(assay_stepper *st, const assay_decision_bar *bar, const assay_signal *signal,
+                             double target);
+/* Asks one strategy; its signals go to `accept`, in symbol order. */
+typedef assay_status assay_signal_accept(void *context, const assay_signal *signal, assay_error *err);
+ASSAY_NODISCARD assay_status assay_ask(assay_stepper *st, const assay_decision_bar *bar, assay_asked *asked,
+                                       assay_signal_accept *accept, void *context, assay_error *err);
+
+/* --- combine.c --- */
+
+/* Asks several strategies of one book, and decides about what their signals come to together. */
+ASSAY_NODISCARD assay_status assay_combine_signals(assay_stepper *st, const assay_decision_bar *bar,
+                                                   assay_error *err);
+
 /* --- snapshot.c --- */
 
 /* The ledger's identities at bar t. ASSAY_E_INTERNAL names the bar. */
 ASSAY_NODISCARD assay_status assay_ledger_check(assay_stepper *st, size_t t, assay_error *err);
-
-/* Step 10. */
-ASSAY_NODISCARD assay_status assay_snapshot_take(assay_stepper *st, size_t t, assay_error *err);
 
 /* --- small helpers of all --- */
 

@@ -14,7 +14,7 @@ int64_t assay_view_timestamp_us(const assay_view *view) {
 }
 
 const double *assay_view_feature(const assay_view *view, uint32_t index) {
-    return index < view->st->n_features ? view->st->feature[index] : NULL;
+    return index < view->asked->n_features ? view->st->feature[view->asked->first_feature + index] : NULL;
 }
 
 const double *assay_view_close(const assay_view *view) {
@@ -27,13 +27,81 @@ double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t l
     return assay_panel_adjusted_close(view->st->market->panel, symbol, view->t, lag);
 }
 
-double assay_view_quantity(const assay_view *view, size_t symbol) {
+double assay_view_adjusted(const assay_view *view, int column, size_t symbol, size_t lag) {
     if (symbol >= assay_view_n_symbols(view))
-        return 0;
-    const assay_position *position = assay_book_find_position(view->st->book, (uint32_t)symbol);
+        return ASSAY_NAN;
+    return assay_panel_adjusted(view->st->market->panel, column, symbol, view->t, lag);
+}
+
+const char *assay_view_symbol(const assay_view *view, size_t symbol) {
+    return symbol < assay_view_n_symbols(view) ? view->st->market->panel->name[symbol] : NULL;
+}
+
+const uint32_t *assay_view_sectors(const assay_view *view) {
+    return view->st->market->panel->sector;
+}
+
+size_t assay_view_n_sectors(const assay_view *view) {
+    return view->st->market->panel->n_sectors;
+}
+
+const char *assay_view_sector_name(const assay_view *view, uint32_t sector) {
+    const assay_panel *p = view->st->market->panel;
+    return sector < p->n_sectors ? p->sector_name[sector] : NULL;
+}
+
+size_t assay_view_own_bars(const assay_view *view, size_t symbol) {
+    return symbol < assay_view_n_symbols(view)
+               ? assay_panel_own_count(view->st->market->panel, symbol, view->t)
+               : 0;
+}
+
+int64_t assay_view_known_until_us(const assay_view *view) {
+    return assay_view_timestamp_us(view) + view->st->market->bar_length_us;
+}
+
+int64_t assay_view_known_before_us(const assay_view *view) {
+    const assay_market *m = view->st->market;
+    return view->t == 0 ? INT64_MIN : m->panel->timestamp_us[view->t - 1] + m->bar_length_us;
+}
+
+uint64_t assay_view_times_asked(const assay_view *view) {
+    return view->asked->times_asked;
+}
+
+/* --- the book --- */
+
+static const assay_position *position_of(const assay_view *view, size_t symbol) {
+    return symbol < assay_view_n_symbols(view) ? assay_book_find_position(view->st->book, (uint32_t)symbol)
+                                               : NULL;
+}
+
+double assay_view_quantity(const assay_view *view, size_t symbol) {
+    const assay_position *position = position_of(view, symbol);
     if (position == NULL)
         return 0;
     return position->is_short != 0 ? -position->quantity : position->quantity;
+}
+
+double assay_view_bars_held(const assay_view *view, size_t symbol) {
+    const assay_panel *p = view->st->market->panel;
+    const assay_position *position = position_of(view, symbol);
+    if (position == NULL)
+        return ASSAY_NAN;
+    uint32_t entry = assay_book_lots(view->st->book)[position->first_lot].entry_bar;
+    return (double)(assay_panel_own_count(p, symbol, view->t) - assay_panel_own_count(p, symbol, entry));
+}
+
+double assay_view_unrealised_return(const assay_view *view, size_t symbol) {
+    const assay_position *position = position_of(view, symbol);
+    if (position == NULL)
+        return ASSAY_NAN;
+    const assay_lot *lots = assay_book_lots(view->st->book);
+    double paid = 0;
+    for (uint32_t at = position->first_lot; at != ASSAY_NO_INDEX; at = lots[at].next)
+        paid += lots[at].quantity * lots[at].price;
+    double gain = position->quantity * position->mark / paid - 1;
+    return position->is_short != 0 ? -gain : gain;
 }
 
 double assay_view_cash(const assay_view *view) {
@@ -44,46 +112,56 @@ double assay_view_equity(const assay_view *view) {
     return view->st->book->equity;
 }
 
-assay_status assay_signal_emit(assay_signal_sink *sink, size_t symbol, uint32_t kind, double value,
-                               double score, double strength, double target_position, assay_error *err) {
+/* Why a signal cannot be taken; false: it can. */
+static bool refuse(assay_signal_sink *sink, size_t symbol, uint32_t kind, double score, double strength,
+                   double target_position) {
     const assay_panel *p = sink->st->market->panel;
-    const assay_strategy *strategy = sink->st->config->strategy;
+    const assay_strategy *strategy = sink->asked->strategy;
+    assay_error *why = &sink->reason;
     if (symbol >= p->n_symbols)
-        sink->failed = assay_error_set(err, ASSAY_E_STRATEGY, "a signal names symbol %zu, but there are %zu",
+        sink->failed = assay_error_set(why, ASSAY_E_STRATEGY, "a signal names symbol %zu, but there are %zu",
                                        symbol, p->n_symbols);
     else if (symbol < sink->next_symbol)
         sink->failed =
-            assay_error_set(err, ASSAY_E_STRATEGY, "signals must come in ascending symbol order; %s is late",
+            assay_error_set(why, ASSAY_E_STRATEGY, "signals must come in ascending symbol order; %s is late",
                             p->name[symbol]);
     else if (kind >= strategy->n_kinds)
-        sink->failed = assay_error_set(err, ASSAY_E_STRATEGY, "a signal for %s has kind %u, but there are %u",
+        sink->failed = assay_error_set(why, ASSAY_E_STRATEGY, "a signal for %s has kind %u, but there are %u",
                                        p->name[symbol], kind, strategy->n_kinds);
     else if (!(strength >= 0 && strength <= 1) || isnan(score))
         sink->failed =
-            assay_error_set(err, ASSAY_E_STRATEGY,
+            assay_error_set(why, ASSAY_E_STRATEGY,
                             "the signal for %s has strength %g and score %g: strength must lie in [0, 1]",
                             p->name[symbol], strength, score);
     else if (!isnan(target_position) && !(fabs(target_position) <= 1))
         sink->failed = assay_error_set(
-            err, ASSAY_E_STRATEGY,
+            why, ASSAY_E_STRATEGY,
             "the signal for %s has target_position %g: it is a fraction of the full position, "
             "at most 1 without leverage",
             p->name[symbol], target_position);
     else if (isnan(p->column[ASSAY_COLUMN_CLOSE][sink->t * p->stride + symbol]))
-        sink->failed = assay_error_set(err, ASSAY_E_STRATEGY,
+        sink->failed = assay_error_set(why, ASSAY_E_STRATEGY,
                                        "a signal for %s at a bar where it has no price", p->name[symbol]);
-    if (sink->failed != ASSAY_OK)
-        return sink->failed;
-    const assay_signal_kind *k = &strategy->kinds[kind];
-    assay_signal signal = {.bar = (uint32_t)sink->t,
-                           .symbol = (uint32_t)symbol,
-                           .value = value,
-                           .score = score,
-                           .strength = strength,
-                           .target_position = isnan(target_position) ? k->target_position : target_position,
-                           .kind = (uint16_t)kind,
-                           .action = (uint8_t)k->action};
+    return sink->failed != ASSAY_OK;
+}
+
+assay_status assay_signal_emit(assay_signal_sink *sink, size_t symbol, uint32_t kind, double value,
+                               double score, double strength, double target_position, assay_error *err) {
+    if (sink->failed != ASSAY_OK || refuse(sink, symbol, kind, score, strength, target_position))
+        return assay_error_set(err, sink->failed, "%s", sink->reason.message);
+    const assay_signal_kind *k = &sink->asked->strategy->kinds[kind];
+    const assay_signal signal = {.bar = (uint32_t)sink->t,
+                                 .symbol = (uint32_t)symbol,
+                                 .value = value,
+                                 .score = score,
+                                 .strength = strength,
+                                 .target_position =
+                                     isnan(target_position) ? k->target_position : target_position,
+                                 .strategy = (uint16_t)sink->asked->index,
+                                 .kind = (uint16_t)(sink->asked->first_kind + kind),
+                                 .action = (uint8_t)k->action};
     sink->next_symbol = symbol + 1;
-    sink->failed = sink->accept(sink->context, &signal, err);
-    return sink->failed;
+    sink->failed = sink->accept(sink->context, &signal, &sink->reason);
+    return sink->failed == ASSAY_OK ? ASSAY_OK
+                                    : assay_error_set(err, sink->failed, "%s", sink->reason.message);
 }

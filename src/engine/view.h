@@ -6,15 +6,18 @@
 
 struct assay_view {
     assay_stepper *st;
+    const assay_asked *asked;
     size_t t;
 };
 
 struct assay_signal_sink {
     assay_stepper *st;
+    const assay_asked *asked;
     size_t t;
-    size_t next_symbol; /* signals come in ascending symbol order */
-    assay_status failed;
-    assay_status (*accept)(void *context, const assay_signal *signal, assay_error *err);
+    size_t next_symbol;  /* signals come in ascending symbol order */
+    assay_status failed; /* of the first refusal, whatever the strategy makes of it */
+    assay_error reason;
+    assay_signal_accept *accept;
     void *context;
 };
 

@@ -1,10 +1,11 @@
 /* Reading a finished panel. Building one: panel_builder.c, own_time.c. */
-#include "market/panel.h"
+#include "market/panel_extras.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dates.h"
 #include "base/hash.h"
 #include "base/number.h"
 
@@ -25,6 +26,7 @@ void assay_panel_destroy(assay_panel *panel) {
     free(panel->irregular);
     free(panel->event);
     free(panel->factor_step);
+    assay_panel_reset_extras(panel);
     free(panel);
 }
 
@@ -62,6 +64,10 @@ const int64_t *assay_panel_timestamps(const assay_panel *panel) {
 }
 
 const double *assay_panel_row(const assay_panel *panel, int column, size_t bar) {
+    if (column >= ASSAY_N_PRICE_COLUMNS)
+        return (size_t)column - ASSAY_N_PRICE_COLUMNS < panel->n_extra
+                   ? panel->extra[column - ASSAY_N_PRICE_COLUMNS].values + bar * panel->stride
+                   : NULL;
     return panel->column[column] == NULL ? NULL : panel->column[column] + bar * panel->stride;
 }
 
@@ -83,6 +89,7 @@ void assay_panel_fingerprint(const assay_panel *panel, char out_hex[33]) {
     }
     for (size_t i = 0; i < panel->n_events; i++)
         assay_hash_add(&hash, &panel->event[i], sizeof panel->event[i]);
+    assay_panel_hash_extras(panel, panel->n_bars, NULL, panel->n_symbols, &hash);
     assay_hash_hex(&hash, out_hex);
 }
 
@@ -114,6 +121,58 @@ static double factor_at(const assay_panel *panel, size_t symbol, size_t row) {
             factor = panel->factor_step[i].factor;
     }
     return factor;
+}
+
+size_t assay_panel_bar_of_row(const assay_panel *panel, size_t symbol, size_t row) {
+    size_t first = panel->first_bar[symbol], last = panel->last_bar[symbol];
+    if (first == panel->n_bars || row < first)
+        return panel->n_bars;
+    const uint32_t *gap = panel->gap_bar + panel->gap_begin[symbol];
+    size_t bar = row, n_gaps = panel->gap_begin[symbol + 1] - panel->gap_begin[symbol];
+    for (size_t i = 0; i < n_gaps && gap[i] <= bar; i++)
+        bar++;
+    return bar <= last ? bar : panel->n_bars;
+}
+
+/* The part of a factor step that is splits, up to an own-time row. */
+static double split_factor_at(const assay_panel *panel, size_t symbol, size_t row) {
+    double split = 1, factor = 1;
+    for (size_t i = 0; i < panel->n_factor_steps && panel->factor_step[i].row <= row; i++) {
+        const assay_factor_step *step = &panel->factor_step[i];
+        if (step->symbol != symbol)
+            continue;
+        split *= step->factor / factor / step->not_split;
+        factor = step->factor;
+    }
+    return split;
+}
+
+double assay_panel_adjusted(const assay_panel *panel, int column, size_t symbol, size_t bar, size_t lag) {
+    if (column == ASSAY_COLUMN_CLOSE)
+        return assay_panel_adjusted_close(panel, symbol, bar, lag);
+    if (bar >= panel->n_bars || column < 0 || column >= ASSAY_N_PRICE_COLUMNS ||
+        panel->column[column] == NULL ||
+        isnan(panel->column[ASSAY_COLUMN_CLOSE][bar * panel->stride + symbol]) ||
+        lag >= assay_panel_own_count(panel, symbol, bar))
+        return ASSAY_NAN;
+    size_t row = bar - assay_panel_gaps_until(panel, symbol, bar);
+    size_t then = assay_panel_bar_of_row(panel, symbol, row - lag);
+    double value = panel->column[column][then * panel->stride + symbol];
+    if (column == ASSAY_COLUMN_VOLUME)
+        return value * (split_factor_at(panel, symbol, row) / split_factor_at(panel, symbol, row - lag));
+    return value * factor_at(panel, symbol, row - lag) / factor_at(panel, symbol, row);
+}
+
+int64_t assay_panel_bar_length(const assay_panel *panel) {
+    const int64_t day = ASSAY_US_PER_DAY;
+    int64_t least = INT64_MAX;
+    bool midnights = true;
+    for (size_t t = 0; t < panel->n_bars; t++) {
+        midnights = midnights && panel->timestamp_us[t] % day == 0;
+        if (t > 0 && panel->timestamp_us[t] - panel->timestamp_us[t - 1] < least)
+            least = panel->timestamp_us[t] - panel->timestamp_us[t - 1];
+    }
+    return midnights || panel->n_bars < 2 ? day : least;
 }
 
 double assay_panel_adjusted_close(const assay_panel *panel, size_t symbol, size_t bar, size_t lag) {

@@ -35,6 +35,14 @@ typedef struct assay_factor_step {
     double not_split; /* the part of this step that is dividends (1 where signal prices are split-adjusted) */
 } assay_factor_step;
 
+/* A column beside the prices, in calendar layout. */
+typedef struct assay_panel_column {
+    char *name;
+    double *values; /* n_bars x stride */
+} assay_panel_column;
+
+#define ASSAY_NO_SECTOR UINT32_MAX
+
 struct assay_panel {
     size_t n_bars, n_symbols, stride;
     int64_t *timestamp_us;
@@ -53,6 +61,12 @@ struct assay_panel {
     size_t n_events;
     assay_factor_step *factor_step; /* by row, symbol */
     size_t n_factor_steps;
+    uint32_t *sector;   /* of each symbol, or ASSAY_NO_SECTOR; NULL: none has one */
+    char **sector_name; /* in byte order */
+    size_t n_sectors;
+    double *benchmark_return; /* n_bars; NULL: no benchmark */
+    assay_panel_column *extra;
+    size_t n_extra;
 };
 
 /* Spreads n_bars x stride values from own time to the calendar, in place. ASSAY_E_NOMEM. */
@@ -62,10 +76,18 @@ ASSAY_NODISCARD assay_status assay_own_to_calendar(const assay_panel *panel, dou
 /* How many gaps symbol s has had up to and including bar t. */
 size_t assay_panel_gaps_until(const assay_panel *panel, size_t symbol, size_t bar);
 
+/* The calendar bar of own-time row `row` of a symbol; n_bars where it has no such own bar. */
+size_t assay_panel_bar_of_row(const assay_panel *panel, size_t symbol, size_t row);
+
 /* Number of own bars of symbol s up to and including bar t. */
 size_t assay_panel_own_count(const assay_panel *panel, size_t symbol, size_t bar);
 
 /* The as-of adjusted close `lag` own bars before the own bar at `bar`; NaN where bar or lag has none. */
 double assay_panel_adjusted_close(const assay_panel *panel, size_t symbol, size_t bar, size_t lag);
+/* The same of any price column; volumes are multiplied by later split ratios. */
+double assay_panel_adjusted(const assay_panel *panel, int column, size_t symbol, size_t bar, size_t lag);
+
+/* The length of a bar in microseconds: a day where all bars are at midnight, else the least gap of the calendar. */
+int64_t assay_panel_bar_length(const assay_panel *panel);
 
 #endif

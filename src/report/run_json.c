@@ -120,6 +120,7 @@ static cJSON *setting_json(const assay_setting *setting, const char *text) {
     case ASSAY_SETTING_CHOICE:
     case ASSAY_SETTING_DATE:
     case ASSAY_SETTING_DATE_LIST:
+    case ASSAY_SETTING_TEXT:
         break;
     }
     return cJSON_CreateString(text);
@@ -175,6 +176,27 @@ static cJSON *universe_json(const char *const *symbols, size_t n_symbols) {
     return object;
 }
 
+/* What names the strategy; of an ensemble, a list of the members' names. */
+static cJSON *strategy_json(const assay_strategy *strategy) {
+    const char *text = strategy->reference == NULL ? strategy->name : strategy->reference;
+    if (strategy->ensemble == NULL)
+        return cJSON_CreateString(text);
+    cJSON *array = cJSON_CreateArray();
+    for (const char *at = text; array != NULL && at != NULL;) {
+        size_t size = strcspn(at, "\n");
+        char *one = strndup(at, size);
+        cJSON *item = one == NULL ? NULL : cJSON_CreateString(one);
+        free(one);
+        if (item == NULL || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(array);
+            return NULL;
+        }
+        at = at[size] == '\0' ? NULL : at + size + 1;
+    }
+    return array;
+}
+
 assay_status assay_report_parameters_json(const assay_config *config, char **out_text, assay_error *err) {
     return assay_json_text(parameters_json(config), out_text, err);
 }
@@ -183,7 +205,8 @@ assay_status assay_report_config_json(const assay_config *config, const char *co
                                       size_t n_symbols, const char *frequency, char **out_text,
                                       assay_error *err) {
     cJSON *o = cJSON_CreateObject();
-    bool ok = assay_json_add(o, "strategy", cJSON_CreateString(assay_config_strategy(config)->name)) &&
+    const assay_strategy *strategy = assay_config_strategy(config);
+    bool ok = assay_json_add(o, "strategy", strategy_json(strategy)) &&
               assay_json_add(o, "parameters", parameters_json(config)) &&
               (n_symbols == 0 || assay_json_add(o, "universe", universe_json(symbols, n_symbols))) &&
               assay_json_add(o, "period", group_json(config, ASSAY_GROUP_PERIOD)) &&

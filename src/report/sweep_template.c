@@ -43,7 +43,7 @@ static cJSON *mark_json(int axis) {
 
 static bool is_text(const assay_setting *setting) {
     return setting->type == ASSAY_SETTING_CHOICE || setting->type == ASSAY_SETTING_DATE ||
-           setting->type == ASSAY_SETTING_DATE_LIST;
+           setting->type == ASSAY_SETTING_DATE_LIST || setting->type == ASSAY_SETTING_TEXT;
 }
 
 static bool is_param(const assay_strategy *strategy, const char *name) {

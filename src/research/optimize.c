@@ -246,53 +246,6 @@ static assay_status check_period(const assay_optimizer *o, const assay_panel *pa
                : refuse_point(o, point, ASSAY_E_CONFIG, "no bar of the data lies in its period", err);
 }
 
-/* --- one by one --- */
-
-/* Points of a strategy that the sweep engine cannot step side by side. */
-typedef struct loose_points {
-    const assay_panel *panel;
-    assay_config *const *config;
-    double *out_metrics;
-    assay_sweep_progress *progress;
-    void *progress_context;
-    pthread_mutex_t lock;
-    size_t n_done;
-} loose_points;
-
-static assay_status run_loose_point(void *context, unsigned worker, size_t i, assay_error *err) {
-    loose_points *l = context;
-    assay_result *result = NULL;
-    (void)worker;
-    assay_status status = assay_run(l->panel, l->config[i], ASSAY_KEEP_METRICS, &result, err);
-    if (status != ASSAY_OK)
-        return status;
-    size_t n = assay_metric_count();
-    memcpy(l->out_metrics + i * n, assay_result_metrics(result), n * sizeof *l->out_metrics);
-    assay_result_destroy(result);
-    pthread_mutex_lock(&l->lock);
-    l->n_done++;
-    bool go_on = l->progress == NULL || l->progress(l->progress_context, l->n_done);
-    pthread_mutex_unlock(&l->lock);
-    return go_on ? ASSAY_OK : assay_error_set(err, ASSAY_E_CANCELLED, "stopped after %zu points", i);
-}
-
-static assay_status run_points(const assay_panel *panel, assay_config *const *config, size_t n_points,
-                               unsigned n_threads, assay_sweep_progress *progress, void *progress_context,
-                               double *out_metrics, assay_error *err) {
-    if (n_points == 0 || assay_config_strategy(config[0])->threshold_form != NULL)
-        return assay_sweep_run(panel, (const assay_config *const *)config, n_points, n_threads, progress,
-                               progress_context, out_metrics, err);
-    loose_points l = {.panel = panel,
-                      .config = config,
-                      .out_metrics = out_metrics,
-                      .progress = progress,
-                      .progress_context = progress_context};
-    pthread_mutex_init(&l.lock, NULL);
-    assay_status status = assay_parallel_for(n_threads, n_points, run_loose_point, &l, err);
-    pthread_mutex_destroy(&l.lock);
-    return status;
-}
-
 assay_status assay_optimizer_run(const assay_optimizer *o, const assay_panel *panel, const assay_rung *rung,
                                  const uint64_t *points, size_t n_points, unsigned n_threads,
                                  assay_sweep_progress *progress, void *progress_context, double *out_metrics,
@@ -313,7 +266,8 @@ assay_status assay_optimizer_run(const assay_optimizer *o, const assay_panel *pa
             status = assay_config_set(config[n], "start_date", rung->start, err);
     }
     if (status == ASSAY_OK)
-        status = run_points(panel, config, n_points, n_threads, progress, progress_context, out_metrics, err);
+        status = assay_sweep_run(panel, (const assay_config *const *)config, n_points, n_threads, progress,
+                                 progress_context, out_metrics, err);
     for (size_t i = 0; config != NULL && i < n; i++)
         assay_config_destroy(config[i]);
     free(config);

@@ -13,9 +13,10 @@
 
 #include "base/array.h"
 #include "base/parallel.h"
+#include "engine/portfolio.h"
 #include "engine/prefix.h"
-#include "market/feature.h"
 #include "research/backtest.h"
+#include "strategy/ensemble.h"
 
 enum {
     UNIT_POINTS = 50
@@ -26,7 +27,8 @@ typedef struct planned_point {
     size_t number; /* in the caller's order */
     size_t market; /* index into the markets */
     const assay_config *config;
-    assay_feature feature;
+    uint32_t n_features;
+    assay_bound_feature *feature; /* of the points that have the same, one array */
 } planned_point;
 
 typedef struct unit {
@@ -35,14 +37,17 @@ typedef struct unit {
 
 /* What a worker keeps between units. */
 typedef struct worker_memory {
-    double *matrix;
-    assay_feature feature; /* what the matrix holds; window 0: nothing */
+    double *matrix[ASSAY_MAX_FEATURES];
+    uint32_t n_matrices;
+    const planned_point *holds; /* whose features the matrices are; NULL: nobody's */
 } worker_memory;
 
 typedef struct sweep {
     const assay_panel *panel;
     planned_point *point;
     size_t n_points;
+    assay_bound_feature *feature; /* of all points */
+    size_t n_features, feature_capacity;
     assay_market *market; /* one for each distinct set of settings that make a market */
     const assay_settings **market_settings;
     size_t n_markets;
@@ -106,12 +111,17 @@ static int compare_fills(const assay_config *a, const assay_config *b) {
     return order != 0 ? order : compare_numbers(x->max_participation, y->max_participation);
 }
 
-/* By the feature first, which is dear to compute, then by what else a unit shares. */
+static int compare_features(const planned_point *x, const planned_point *y) {
+    int order = compare_sizes(x->n_features, y->n_features);
+    for (uint32_t i = 0; order == 0 && i < x->n_features; i++)
+        order = assay_bound_feature_compare(&x->feature[i], &y->feature[i]);
+    return order;
+}
+
+/* By the features first, which are dear to compute, then by what else a unit shares. */
 static int compare_points(const void *a, const void *b) {
     const planned_point *x = a, *y = b;
-    int order = compare_sizes(x->feature.kind, y->feature.kind);
-    if (order == 0)
-        order = compare_sizes(x->feature.window, y->feature.window);
+    int order = compare_features(x, y);
     if (order == 0)
         order = compare_sizes(x->market, y->market);
     if (order == 0)
@@ -121,34 +131,44 @@ static int compare_points(const void *a, const void *b) {
     return order != 0 ? order : compare_sizes(x->number, y->number);
 }
 
-static bool same_feature(const assay_feature *a, const assay_feature *b) {
-    return a->kind == b->kind && a->window == b->window;
-}
-
 static bool share_unit(const planned_point *a, const planned_point *b) {
     return a->market == b->market && a->config->strategy == b->config->strategy &&
-           same_feature(&a->feature, &b->feature) &&
+           compare_features(a, b) == 0 &&
            assay_prefix_possible(a->config) == assay_prefix_possible(b->config) &&
            assay_prefix_compatible(a->config, b->config);
 }
 
+/* A point's features, in the sweep's one array. */
+static assay_status list_features(sweep *sw, planned_point *point, assay_error *err) {
+    assay_bound_feature feature[ASSAY_MAX_FEATURES];
+    uint32_t first[ASSAY_MAX_MEMBERS + 1];
+    assay_status status =
+        assay_features_list(point->config->strategy, point->config->params, feature, first, err);
+    if (status != ASSAY_OK)
+        return status;
+    point->n_features = first[assay_member_count(point->config->strategy)];
+    status = ASSAY_RESERVE(sw->feature, sw->feature_capacity, sw->n_features + point->n_features, err);
+    if (status != ASSAY_OK)
+        return status;
+    memcpy(sw->feature + sw->n_features, feature, point->n_features * sizeof *feature);
+    sw->n_features += point->n_features;
+    return ASSAY_OK;
+}
+
 static assay_status plan_points(sweep *sw, const assay_config *const *configs, assay_error *err) {
     for (size_t i = 0; i < sw->n_points; i++) {
-        const assay_strategy *strategy = configs[i]->strategy;
         planned_point *point = &sw->point[i];
         *point = (planned_point){.number = i, .config = configs[i]};
-        if (strategy->threshold_form == NULL)
-            return assay_error_set(err, ASSAY_E_CONFIG,
-                                   "strategy %s cannot be swept: it has no threshold form", strategy->name);
-        assay_feature feature[ASSAY_MAX_FEATURES];
-        (void)strategy->features(configs[i]->params, feature);
-        point->feature = feature[strategy->threshold_form->feature];
         assay_status status = assay_config_check(configs[i], err);
+        if (status == ASSAY_OK)
+            status = list_features(sw, point, err);
         if (status == ASSAY_OK)
             status = find_market(sw, &configs[i]->settings, &point->market, err);
         if (status != ASSAY_OK)
             return status;
     }
+    for (size_t i = 0, at = 0; i < sw->n_points; at += sw->point[i++].n_features)
+        sw->point[i].feature = sw->feature + at; /* the array no longer moves */
     qsort(sw->point, sw->n_points, sizeof *sw->point, compare_points);
     for (size_t i = 0; i < sw->n_points; i++) {
         unit *last = sw->n_units == 0 ? NULL : &sw->unit[sw->n_units - 1];
@@ -163,17 +183,24 @@ static assay_status plan_points(sweep *sw, const assay_config *const *configs, a
 
 /* --- one unit --- */
 
-static assay_status need_feature(const sweep *sw, worker_memory *memory, const assay_feature *feature,
-                                 assay_error *err) {
-    if (memory->matrix != NULL && same_feature(&memory->feature, feature))
+static assay_status need_features(const sweep *sw, worker_memory *memory, const planned_point *point,
+                                  assay_error *err) {
+    if (memory->holds != NULL && compare_features(memory->holds, point) == 0)
         return ASSAY_OK;
-    if (memory->matrix == NULL)
-        memory->matrix = assay_aligned_alloc(sw->panel->n_bars * sw->panel->stride, sizeof *memory->matrix);
-    if (memory->matrix == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a feature of %zu bars x %zu symbols",
-                               sw->panel->n_bars, sw->panel->n_symbols);
-    memory->feature = *feature;
-    return assay_feature_compute(sw->panel, feature, memory->matrix, err);
+    memory->holds = NULL;
+    for (; memory->n_matrices < point->n_features; memory->n_matrices++) {
+        double *matrix = assay_aligned_alloc(sw->panel->n_bars * sw->panel->stride, sizeof *matrix);
+        if (matrix == NULL)
+            return assay_error_set(err, ASSAY_E_NOMEM,
+                                   "out of memory for a feature of %zu bars x %zu symbols", sw->panel->n_bars,
+                                   sw->panel->n_symbols);
+        memory->matrix[memory->n_matrices] = matrix;
+    }
+    assay_status status =
+        assay_features_compute(sw->panel, point->feature, point->n_features, memory->matrix, err);
+    if (status == ASSAY_OK)
+        memory->holds = point;
+    return status;
 }
 
 static double lowest_threshold(const planned_point *point, size_t n) {
@@ -184,13 +211,13 @@ static double lowest_threshold(const planned_point *point, size_t n) {
     return lowest;
 }
 
-static assay_status step_books(assay_stepper *st, size_t n, assay_prefix *prefix, assay_error *err) {
-    const assay_market *market = st[0].market;
+static assay_status step_books(assay_portfolio *p, size_t n, assay_prefix *prefix, assay_error *err) {
+    const assay_market *market = p[0].market;
     for (size_t t = market->first_bar; t <= market->last_bar; t++) {
         if (prefix != NULL)
             assay_prefix_begin_bar(prefix, t);
         for (size_t i = 0; i < n; i++) {
-            assay_status status = assay_stepper_step(&st[i], t, err);
+            assay_status status = assay_portfolio_step(&p[i], t, err);
             if (status != ASSAY_OK)
                 return status;
         }
@@ -198,16 +225,16 @@ static assay_status step_books(assay_stepper *st, size_t n, assay_prefix *prefix
     return ASSAY_OK;
 }
 
-static assay_status finish_books(const sweep *sw, const planned_point *point, assay_stepper *st, size_t n,
+static assay_status finish_books(const sweep *sw, const planned_point *point, assay_portfolio *p, size_t n,
                                  assay_error *err) {
     for (size_t i = 0; i < n; i++) {
-        assay_status status = assay_stepper_end(&st[i], err);
+        assay_status status = assay_portfolio_end(&p[i], err);
         if (status != ASSAY_OK)
             return status;
         const assay_settings *settings = &point[i].config->settings;
-        assay_recorder_sort_trades(&st[i].recorder);
-        status = assay_recorder_metrics(&st[i].recorder, settings,
-                                        assay_market_periods_per_year(st[i].market, settings),
+        assay_recorder_sort_trades(&p[i].recorder);
+        status = assay_recorder_metrics(&p[i].recorder, settings,
+                                        assay_market_periods_per_year(p[i].market, settings),
                                         sw->out_metrics + point[i].number * assay_metric_count(), err);
         if (status != ASSAY_OK)
             return status;
@@ -215,27 +242,30 @@ static assay_status finish_books(const sweep *sw, const planned_point *point, as
     return ASSAY_OK;
 }
 
-static assay_status run_books(const sweep *sw, const planned_point *point, size_t n, const double *feature,
+static assay_status run_books(const sweep *sw, const planned_point *point, size_t n, double *const *features,
                               assay_error *err) {
     const assay_market *market = &sw->market[point->market];
     bool pruned = assay_prefix_possible(point->config);
     assay_prefix prefix = {0};
-    assay_stepper *st = calloc(n, sizeof *st);
-    size_t n_steppers = 0;
-    assay_status status =
-        st == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu portfolios", n)
-        : pruned ? assay_prefix_init(&prefix, market, point->config, lowest_threshold(point, n), feature, err)
-                 : ASSAY_OK;
-    for (; status == ASSAY_OK && n_steppers < n; n_steppers++)
-        status = assay_stepper_init_lean(&st[n_steppers], market, point[n_steppers].config,
-                                         pruned ? &prefix : NULL, feature, err);
+    assay_shared shared = {.prefix = pruned ? &prefix : NULL, .features = features};
+    assay_portfolio *p = calloc(n, sizeof *p);
+    size_t n_made = 0;
+    assay_status status = ASSAY_OK;
+    if (p == NULL)
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu portfolios", n);
+    else if (pruned)
+        status = assay_prefix_init(&prefix, market, point->config, lowest_threshold(point, n),
+                                   features[point->config->strategy->threshold_form->feature], err);
+    for (; status == ASSAY_OK && n_made < n; n_made++)
+        status = assay_portfolio_init(&p[n_made], market, point[n_made].config, ASSAY_KEEP_METRICS, true,
+                                      &shared, err);
     if (status == ASSAY_OK)
-        status = step_books(st, n, pruned ? &prefix : NULL, err);
+        status = step_books(p, n, pruned ? &prefix : NULL, err);
     if (status == ASSAY_OK)
-        status = finish_books(sw, point, st, n, err);
-    for (size_t i = 0; i < n_steppers; i++)
-        assay_stepper_reset(&st[i]);
-    free(st);
+        status = finish_books(sw, point, p, n, err);
+    for (size_t i = 0; i < n_made; i++)
+        assay_portfolio_reset(&p[i]);
+    free(p);
     if (pruned)
         assay_prefix_reset(&prefix);
     return status;
@@ -254,7 +284,7 @@ static assay_status run_unit(void *context, unsigned worker, size_t number, assa
     const planned_point *point = sw->point + sw->unit[number].begin;
     size_t n = sw->unit[number].end - sw->unit[number].begin;
     worker_memory *memory = &sw->memory[worker];
-    assay_status status = need_feature(sw, memory, &point->feature, err);
+    assay_status status = need_features(sw, memory, point, err);
     if (status == ASSAY_OK)
         status = run_books(sw, point, n, memory->matrix, err);
     return status == ASSAY_OK ? report_progress(sw, n, err) : status;
@@ -287,10 +317,13 @@ assay_status assay_sweep_run(const assay_panel *panel, const assay_config *const
         status = assay_parallel_for(n_workers, sw.n_units, run_unit, &sw, err);
     for (size_t i = 0; i < sw.n_markets; i++)
         assay_market_reset(&sw.market[i]);
-    for (unsigned i = 0; sw.memory != NULL && i < n_workers; i++)
-        free(sw.memory[i].matrix);
+    for (unsigned i = 0; sw.memory != NULL && i < n_workers; i++) {
+        for (uint32_t k = 0; k < sw.memory[i].n_matrices; k++)
+            free(sw.memory[i].matrix[k]);
+    }
     pthread_mutex_destroy(&sw.lock);
     free(sw.point);
+    free(sw.feature);
     free(sw.unit);
     free(sw.market);
     free(sw.market_settings);

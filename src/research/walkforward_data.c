@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "engine/result.h"
+#include "market/panel_extras.h"
 #include "research/walkforward.h"
 
 /* The symbols with an own bar by then, ascending. Their number. */
@@ -70,6 +71,7 @@ assay_status assay_walkforward_data(const assay_walkforward *wf, size_t fold, ch
     assay_hash_add(&hash, panel->timestamp_us, n_bars * sizeof *panel->timestamp_us);
     hash_columns(&hash, panel, n_bars, symbol, n, row);
     hash_events(&hash, panel, n_bars, symbol, n);
+    assay_panel_hash_extras(panel, n_bars, symbol, n, &hash);
     assay_hash_hex(&hash, out_fingerprint);
     *out_n_symbols = n;
     free(symbol);

@@ -182,6 +182,9 @@ static assay_status describe(const assay_walkforward *wf, assay_result *r, assay
     }
     r->warnings |= r->recorder.n_signals == 0 ? ASSAY_WARNING_NO_SIGNALS : 0;
     assay_walkforward_warn(wf->panel, r->last_bar + 1, r);
+    status = assay_result_attribute(r, err);
+    if (status != ASSAY_OK)
+        return status;
     assay_market market;
     status = assay_market_init(&market, wf->panel, &r->config->settings, err);
     if (status != ASSAY_OK)

@@ -25,15 +25,6 @@ static void undefined_metrics(double *out_values) {
 
 /* --- flat --- */
 
-static assay_status step_silent(assay_stepper *st, assay_error *err) {
-    for (size_t t = st->market->first_bar; t <= st->market->last_bar; t++) {
-        assay_status status = assay_stepper_step(st, t, err);
-        if (status != ASSAY_OK)
-            return status;
-    }
-    return assay_stepper_end(st, err);
-}
-
 /* A run that is never asked for decisions: cash, and what it earns. */
 static assay_status run_idle(const assay_panel *panel, const assay_config *config, assay_result **out_result,
                              assay_error *err) {
@@ -42,13 +33,13 @@ static assay_status run_idle(const assay_panel *panel, const assay_config *confi
     if (status != ASSAY_OK)
         return status;
     memset(market.rebalance, 0, panel->n_bars);
-    assay_stepper stepper;
-    status = assay_stepper_init(&stepper, &market, config, ASSAY_KEEP_ALL, err);
+    assay_portfolio portfolio;
+    status = assay_portfolio_init(&portfolio, &market, config, ASSAY_KEEP_ALL, false, NULL, err);
     if (status == ASSAY_OK)
-        status = step_silent(&stepper, err);
+        status = assay_portfolio_run(&portfolio, err);
     if (status == ASSAY_OK)
-        status = assay_result_create(&stepper, out_result, err);
-    assay_stepper_reset(&stepper);
+        status = assay_result_create(&portfolio, out_result, err);
+    assay_portfolio_reset(&portfolio);
     assay_market_reset(&market);
     if (status != ASSAY_OK)
         return status;
@@ -117,25 +108,20 @@ static assay_status make_market(const assay_walkforward *wf, const assay_fold_st
     return status;
 }
 
-/* Exchanges the stepper under the book: its records and the portfolio go on with another configuration. */
-static assay_status enter_fold(assay_stepper *st, const assay_market *market, const assay_config *config,
+/* Exchanges the portfolio under the books: records and positions go on with another configuration. */
+static assay_status enter_fold(assay_portfolio *p, const assay_market *market, const assay_config *config,
                                assay_error *err) {
-    assay_stepper next;
-    assay_status status = assay_stepper_init(&next, market, config, ASSAY_KEEP_ALL, err);
+    assay_portfolio next;
+    assay_status status = assay_portfolio_init(&next, market, config, ASSAY_KEEP_ALL, false, NULL, err);
     if (status != ASSAY_OK) {
-        assay_stepper_reset(&next);
+        assay_portfolio_reset(&next);
         return status;
     }
-    if (st->book != NULL) {
-        assay_book *fresh = next.book;
-        assay_recorder records = next.recorder;
-        next.book = st->book;
-        next.recorder = st->recorder;
-        st->book = fresh;
-        st->recorder = records;
-        assay_stepper_reset(st);
+    if (p->n_books != 0) {
+        assay_portfolio_take_over(&next, p);
+        assay_portfolio_reset(p);
     }
-    *st = next;
+    *p = next;
     return ASSAY_OK;
 }
 
@@ -167,10 +153,10 @@ static assay_status measure_fold(assay_walkforward *wf, size_t k, assay_error *e
     return assay_recorder_metrics(&slice, &settings, wf->joined->periods_per_year, state->out_of_sample, err);
 }
 
-static assay_status finish_carried(assay_walkforward *wf, assay_stepper *st, const assay_config *config,
+static assay_status finish_carried(assay_walkforward *wf, assay_portfolio *p, const assay_config *config,
                                    assay_error *err) {
-    st->config = config;
-    assay_status status = assay_result_create(st, &wf->joined, err);
+    p->config = config;
+    assay_status status = assay_result_create(p, &wf->joined, err);
     if (status != ASSAY_OK)
         return status;
     assay_result *r = wf->joined;
@@ -183,9 +169,9 @@ static assay_status finish_carried(assay_walkforward *wf, assay_stepper *st, con
     return status;
 }
 
-static assay_status step_fold(assay_stepper *st, const assay_fold *fold, assay_error *err) {
+static assay_status step_fold(assay_portfolio *p, const assay_fold *fold, assay_error *err) {
     for (size_t t = fold->test_first; t <= fold->test_last; t++) {
-        assay_status status = assay_stepper_step(st, t, err);
+        assay_status status = assay_portfolio_step(p, t, err);
         if (status != ASSAY_OK)
             return status;
     }
@@ -193,7 +179,7 @@ static assay_status step_fold(assay_stepper *st, const assay_fold *fold, assay_e
 }
 
 assay_status assay_walkforward_test_carried(assay_walkforward *wf, assay_error *err) {
-    assay_stepper st = {.config = wf->base};
+    assay_portfolio p = {.config = wf->base};
     assay_config *joined = NULL;
     assay_market *market = calloc(wf->n_folds, sizeof *market);
     assay_status status =
@@ -203,21 +189,20 @@ assay_status assay_walkforward_test_carried(assay_walkforward *wf, assay_error *
         assay_fold_state *state = &wf->fold[k];
         status = make_market(wf, state, &market[k], err);
         if (status == ASSAY_OK)
-            status = enter_fold(&st, &market[k], state->config, err);
+            status = enter_fold(&p, &market[k], state->config, err);
         if (status == ASSAY_OK)
-            status = step_fold(&st, &state->shown, err);
+            status = step_fold(&p, &state->shown, err);
         if (k > 0)
             assay_market_reset(&market[k - 1]);
     }
     if (status == ASSAY_OK)
-        status = assay_stepper_end(&st, err);
+        status = assay_portfolio_end(&p, err);
     if (status == ASSAY_OK) {
         assay_walkforward_set_period(wf->panel, joined, assay_walkforward_first_bar(wf),
                                      assay_walkforward_last_bar(wf));
-        status = finish_carried(wf, &st, joined, err);
+        status = finish_carried(wf, &p, joined, err);
     }
-    if (st.book != NULL)
-        assay_stepper_reset(&st);
+    assay_portfolio_reset(&p);
     for (size_t k = 0; market != NULL && k < wf->n_folds; k++)
         assay_market_reset(&market[k]);
     free(market);

@@ -75,7 +75,10 @@ assay_status assay_run_rows_init(assay_run_rows *rows, const assay_run_info *inf
     rows->snapshot = assay_result_snapshots(result, &rows->n_snapshots);
     rows->run_id = assay_row_text(info->run_id);
     rows->parameters = assay_row_text(info->parameters_json);
-    rows->strategy_name = assay_row_text(rows->strategy->name);
+    assay_result_strategies(result, &rows->n_strategies);
+    for (size_t i = 0; i < rows->n_strategies && i <= ASSAY_MAX_MEMBERS; i++) {
+        rows->strategy_name[i] = assay_result_strategy_name(result, i);
+    }
     for (uint32_t i = 0; i < rows->strategy->n_kinds && i < ASSAY_MAX_KINDS; i++) {
         rows->kind[i] = assay_row_text(rows->strategy->kinds[i].signal_type);
         name_kind(rows, i);
@@ -123,6 +126,7 @@ static const assay_row_column signal_columns[] = {
     {"status", TEXT},
     {"outcome", TEXT},
     {"strategy", TEXT},
+    {"order_quantity", NUMBER},
 };
 
 static bool fill_signals(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
@@ -143,6 +147,9 @@ static bool fill_signals(const void *context, size_t column, size_t first, size_
         break;
     case 9:
         EACH_ROW number[i] = signal[i].score;
+        break;
+    case 13:
+        EACH_ROW number[i] = signal[i].order_quantity;
         break;
     default:
         EACH_ROW put_reason(rows, &signal[i], vector, i);
@@ -173,8 +180,8 @@ static const char *const *signal_names(const void *context, size_t column, size_
         *out_n_names = 1;
         return &rows->info->parameters_json;
     case 12:
-        *out_n_names = 1;
-        return &rows->strategy->name;
+        *out_n_names = rows->n_strategies;
+        return rows->strategy_name;
     default:
         return NULL;
     }
@@ -198,6 +205,9 @@ static void signal_codes(const void *context, size_t column, size_t first, size_
         break;
     case 11:
         EACH_ROW out_code[i] = signal[i].outcome;
+        break;
+    case 12:
+        EACH_ROW out_code[i] = signal[i].strategy;
         break;
     default:
         EACH_ROW out_code[i] = 0;
@@ -255,7 +265,7 @@ static bool fill_fills(const void *context, size_t column, size_t first, size_t 
         EACH_ROW text[i] = assay_row_text(assay_fill_kind_name(fill[i].kind));
         break;
     default:
-        EACH_ROW text[i] = rows->strategy_name;
+        EACH_ROW text[i] = assay_row_text(rows->strategy_name[fill[i].strategy]);
         break;
     }
     return true;
@@ -336,7 +346,7 @@ static void fill_trade_texts(const assay_run_rows *rows, size_t column, size_t f
         EACH_ROW text[i] = assay_row_text(trade[i].is_open != 0 ? "open" : "closed");
         break;
     default:
-        EACH_ROW text[i] = rows->strategy_name;
+        EACH_ROW text[i] = assay_row_text(rows->strategy_name[trade[i].strategy]);
         break;
     }
 }

@@ -19,7 +19,9 @@ typedef struct assay_run_rows {
     const assay_snapshot *snapshot;
     size_t n_signals, n_fills, n_trades, n_snapshots;
     /* ready strings */
-    duckdb_string_t run_id, parameters, strategy_name;
+    duckdb_string_t run_id, parameters;
+    const char *strategy_name[ASSAY_MAX_MEMBERS + 1]; /* of the run; behind the last: the vote */
+    size_t n_strategies;
     duckdb_string_t *symbol; /* of the panel */
     duckdb_string_t kind[ASSAY_MAX_KINDS];
     /* the same as lists of names, for columns of codes */

@@ -18,13 +18,16 @@ static const assay_signal_kind kinds[] = {
     {"reversion_oversold", ASSAY_ACTION_BUY, 1.0, "Oversold: ", 1, 2, "\xcf\x83 below mean"},
 };
 
-static uint32_t features(const double *values, assay_feature *out_features) {
-    out_features[0] = (assay_feature){ASSAY_FEATURE_ZSCORE, (uint32_t)values[LOOKBACK]};
+static uint32_t features(const void *context, const double *values, assay_feature *out_features) {
+    (void)context;
+    out_features[0] = (assay_feature){.kind = ASSAY_FEATURE_ZSCORE, .window = (uint32_t)values[LOOKBACK]};
     return 1;
 }
 
 /* The largest |z| that n values can have is (n - 1) / sqrt(n) (Shiffler 1988). */
-static assay_status check(const double *values, const char **out_warning, assay_error *err) {
+static assay_status check(const void *context, const double *values, const char **out_warning,
+                          assay_error *err) {
+    (void)context;
     (void)err;
     double n = values[LOOKBACK];
     *out_warning = values[Z_THRESHOLD] >= (n - 1) / sqrt(n)

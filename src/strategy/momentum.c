@@ -16,8 +16,10 @@ static const assay_signal_kind kinds[] = {
     {"momentum_weak", ASSAY_ACTION_SELL, 0.5, "Negative momentum: ", 100, 2, "%"},
 };
 
-static uint32_t features(const double *values, assay_feature *out_features) {
-    out_features[0] = (assay_feature){ASSAY_FEATURE_WINDOW_RETURN, (uint32_t)values[LOOKBACK]};
+static uint32_t features(const void *context, const double *values, assay_feature *out_features) {
+    (void)context;
+    out_features[0] =
+        (assay_feature){.kind = ASSAY_FEATURE_WINDOW_RETURN, .window = (uint32_t)values[LOOKBACK]};
     return 1;
 }
 

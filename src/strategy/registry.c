@@ -24,6 +24,8 @@ const assay_strategy *assay_strategy_at(size_t index) {
 
 const assay_strategy *assay_strategy_find(const char *name, assay_error *err) {
     const char *nearest = NULL;
+    if (strcmp(name, "beta") == 0)
+        name = "portfolio_beta";
     for (size_t i = 0; i < assay_strategy_count(); i++) {
         if (strcmp(strategies[i]->name, name) == 0)
             return strategies[i];

@@ -186,6 +186,21 @@ static void check_planned_row(const assay_setting *s) {
     }
 }
 
+static void check_text_row(const assay_setting *s) {
+    char longest[64], text[80];
+    memset(longest, 'x', sizeof longest);
+    longest[63] = '\0';
+    assay_config *config = new_config();
+    assay_error err = {0};
+    assert_int_equal(assay_config_set(config, s->name, longest, NULL), ASSAY_OK);
+    assert_string_equal(value_of(config, s->name), longest);
+    snprintf(text, sizeof text, "%sx", longest);
+    assert_refused(assay_config_set(config, s->name, text, &err), ASSAY_E_CONFIG, &err, "at most 63 bytes");
+    assert_int_equal(assay_config_set(config, s->name, "", NULL), ASSAY_OK);
+    assert_string_equal(value_of(config, s->name), "");
+    assay_config_destroy(config);
+}
+
 static void test_every_setting(void **state) {
     (void)state;
     assert_true(assay_setting_count() > 40);
@@ -213,8 +228,10 @@ static void test_every_setting(void **state) {
             check_choice_row(s);
         else if (s->type == ASSAY_SETTING_DATE)
             check_date_row(s);
-        else
+        else if (s->type == ASSAY_SETTING_DATE_LIST)
             check_dates_row(s);
+        else
+            check_text_row(s);
     }
 }
 

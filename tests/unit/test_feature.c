@@ -15,7 +15,7 @@
 static double *compute(const assay_panel *panel, assay_feature_kind kind, uint32_t window) {
     double *out = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof *out);
     assert_non_null(out);
-    const assay_feature feature = {kind, window};
+    const assay_feature feature = {.kind = kind, .window = window};
     assay_error err = {0};
     if (assay_feature_compute(panel, &feature, out, &err) != ASSAY_OK)
         fail_msg("%s", err.message);
@@ -130,7 +130,7 @@ static void test_windows_that_never_fill(void **state) {
             free(out);
         }
     }
-    const assay_feature too_short = {ASSAY_FEATURE_ZSCORE, 1};
+    const assay_feature too_short = {.kind = ASSAY_FEATURE_ZSCORE, .window = 1};
     double *out = assay_aligned_alloc(3 * panel->stride, sizeof *out);
     assay_error err = {0};
     assert_refused(assay_feature_compute(panel, &too_short, out, &err), ASSAY_E_ARGUMENT, &err, "1 bars");
@@ -428,7 +428,7 @@ static void test_vector_widths_do_not_matter(void **state) {
     assert_non_null(out);
     for (uint32_t window = 2; window <= 70; window += 4) {
         for (int kind = 0; kind < 2; kind++) {
-            const assay_feature feature = {(assay_feature_kind)kind, window};
+            const assay_feature feature = {.kind = (assay_feature_kind)kind, .window = window};
             double *usual = compute(panel, feature.kind, window);
             compute_feature *widths[3] = {feature_compute_v1, NULL, NULL};
             n_widths = 1;

@@ -321,7 +321,9 @@ static void test_runs(void **state) {
 }
 
 /* Strategies with a state of their own, with signals by way of the sink. */
-static assay_status create_state(const double *params, size_t n_symbols, void **out_state, assay_error *err) {
+static assay_status create_state(const void *context, const double *params, size_t n_symbols,
+                                 void **out_state, assay_error *err) {
+    (void)context;
     (void)params;
     *out_state = malloc(n_symbols + 1);
     return *out_state == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a test's state")
