@@ -1,0 +1,39 @@
+/* Strategies written as expressions (docs/rules.md): `buy: rsi(close, 14) < 30`.
+ *
+ * A rule is a strategy like any other: its parameters can be set and swept, its expressions are computed for all symbols of a
+ * bar at a time, and nothing in the language can look ahead.
+ */
+#ifndef ASSAY_RULE_H
+#define ASSAY_RULE_H
+
+#include "assay/assay_strategy.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One line of a rule: `key: text` of section "rule" (buy, sell, score …), "define" (a named expression) or "parameters" (a
+ * parameter and its default). */
+typedef struct assay_rule_line {
+    const char *section, *key, *text;
+} assay_rule_line;
+
+/* Where a mistake is: the line, and the byte of its text. line == n_lines: of the whole. */
+typedef struct assay_rule_place {
+    size_t line, offset;
+} assay_rule_place;
+
+/* Makes a strategy of a rule's lines, which are copied. `name` NULL: the rule's own `name`, else "rule". Destroy it with
+ * assay_strategy_destroy. ASSAY_E_CONFIG: a mistake, whose place goes to *out_place (may be NULL). ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_rule_create(const char *name, const assay_rule_line *lines,
+                                                         size_t n_lines, assay_strategy **out_strategy,
+                                                         assay_rule_place *out_place, assay_error *err);
+
+/* The panel columns beside prices that a strategy (of any kind, also an ensemble) reads by name, such as "pe_ratio": at most
+ * `size` are written, the number is returned. Names belong to the strategy. */
+ASSAY_API size_t assay_strategy_columns(const assay_strategy *strategy, const char **out_names, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
