@@ -47,7 +47,7 @@ typedef struct assay_param {
 } assay_param;
 
 /* One kind of signal. Reason text is made when somebody reads it: `reason_before`, then value x reason_scale with
- * reason_decimals decimals, then `reason_after`. */
+ * reason_decimals decimals (-1: no number), then `reason_after`. */
 typedef struct assay_signal_kind {
     const char *signal_type; /* "momentum_strong" */
     assay_action action;
@@ -128,6 +128,8 @@ ASSAY_API int64_t assay_view_timestamp_us(const assay_view *view);
 ASSAY_API const double *assay_view_feature(const assay_view *view, uint32_t index);
 /* n_symbols raw closes of this bar; NaN = no bar of its own. */
 ASSAY_API const double *assay_view_close(const assay_view *view);
+/* n_symbols raw values of a price column at this bar (ASSAY_COLUMN_* of assay_panel.h); NULL where the data have none. */
+ASSAY_API const double *assay_view_column(const assay_view *view, int column);
 /* The as-of split-adjusted close `lag` own bars before this one (0 = this bar); NaN where there is none. */
 ASSAY_API double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t lag);
 /* The name of a symbol; owned by the panel. */

@@ -21,6 +21,12 @@ const double *assay_view_close(const assay_view *view) {
     return assay_panel_row(view->st->market->panel, ASSAY_COLUMN_CLOSE, view->t);
 }
 
+const double *assay_view_column(const assay_view *view, int column) {
+    if (column < 0 || column >= ASSAY_N_PRICE_COLUMNS)
+        return NULL;
+    return assay_panel_row(view->st->market->panel, column, view->t);
+}
+
 double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t lag) {
     if (symbol >= assay_view_n_symbols(view))
         return ASSAY_NAN;

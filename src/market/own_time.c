@@ -247,6 +247,7 @@ static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_sign
 
 assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *events, size_t n_events,
                                          assay_signal_prices signal_prices, assay_error *err) {
+    panel->signal_prices = signal_prices;
     assay_status status = find_gaps(panel, err);
     if (status == ASSAY_OK)
         status = place_events(panel, events, n_events, err);

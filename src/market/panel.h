@@ -59,6 +59,7 @@ struct assay_panel {
     size_t n_irregular;
     assay_panel_event *event; /* by bar, symbol, ex-date */
     size_t n_events;
+    assay_signal_prices signal_prices;
     assay_factor_step *factor_step; /* by row, symbol */
     size_t n_factor_steps;
     uint32_t *sector;   /* of each symbol, or ASSAY_NO_SECTOR; NULL: none has one */
