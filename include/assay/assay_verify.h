@@ -41,16 +41,16 @@ typedef struct assay_verify_run {
 } assay_verify_run;
 
 typedef struct assay_verify_spec {
-    size_t n_cuts;      /* spread over the period; 0: 10 */
-    uint64_t seed;      /* of the cuts' places and of the noise */
-    unsigned n_threads; /* 0: as many as there are cores */
+    size_t n_cuts;                                                 /* spread over the period; 0: 10 */
+    uint64_t seed;                                                 /* of the cuts' places and of the noise */
+    unsigned n_threads;                                            /* 0: as many as there are cores */
     bool (*progress)(void *context, size_t n_done, size_t n_runs); /* false stops; NULL: none */
     void *progress_context;
 } assay_verify_spec;
 
 typedef struct assay_verify_report {
-    size_t n_cuts, n_runs; /* runs beside the first */
-    size_t n_signals, n_fills; /* of the first run: what was compared, at most */
+    size_t n_cuts, n_runs;                  /* runs beside the first */
+    size_t n_signals, n_fills;              /* of the first run: what was compared, at most */
     size_t n_failed[ASSAY_N_PERTURBATIONS]; /* runs that differ before their cut */
     size_t n_failed_runs;
     char first[600]; /* the first difference of the earliest cut, as a sentence; "" where none */

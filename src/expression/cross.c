@@ -121,21 +121,27 @@ static void zscore_group(const assay_cross_bar *bar, const double *x, double num
         out[bar->order[i]] = (x[bar->order[i]] - mean) / std;
 }
 
+/* What belongs to the group, not to those of it that have a value. */
+static void give_all(const assay_cross_bar *bar, size_t sector, double value, double *out) {
+    for (size_t s = 0; s < bar->n; s++) {
+        if (sector == SIZE_MAX || bar->sector[s] == sector)
+            out[s] = value;
+    }
+}
+
 static void mean_group(const assay_cross_bar *bar, const double *x, double number, size_t sector,
                        double *out) {
     size_t n = list_group(bar, x, sector);
     (void)number;
-    double mean = mean_of(x, bar->order, n);
-    for (size_t i = 0; i < n; i++)
-        out[bar->order[i]] = mean;
+    double mean = n == 0 ? ASSAY_NAN : mean_of(x, bar->order, n);
+    give_all(bar, sector, mean, out);
 }
 
 static void count_group(const assay_cross_bar *bar, const double *x, double number, size_t sector,
                         double *out) {
     size_t n = list_group(bar, x, sector);
     (void)number;
-    for (size_t i = 0; i < n; i++)
-        out[bar->order[i]] = (double)n;
+    give_all(bar, sector, (double)n, out);
 }
 
 static void top_group(const assay_cross_bar *bar, const double *x, double number, size_t sector,
@@ -164,6 +170,19 @@ static void bottom_group(const assay_cross_bar *bar, const double *x, double num
 }
 
 /* --- sectors against each other --- */
+
+/* As sector_rotation reckons it. */
+static void sector_mean(const assay_cross_bar *bar, const double *x, double number, double *out) {
+    (void)number;
+    clear(bar, out);
+    if (bar->sector == NULL)
+        return;
+    assay_sector_means(bar->sector, x, bar->n, bar->n_sectors, bar->mean, bar->count);
+    for (size_t s = 0; s < bar->n; s++) {
+        if (bar->sector[s] != UINT32_MAX)
+            out[s] = bar->mean[bar->sector[s]];
+    }
+}
 
 static void extreme_sector(const assay_cross_bar *bar, const double *x, bool best, double *out) {
     size_t high, low;
@@ -198,7 +217,6 @@ ALL(bottom, bottom_group)
 SECTORS(sector_rank, rank_group)
 SECTORS(sector_percentile, percentile_group)
 SECTORS(sector_zscore, zscore_group)
-SECTORS(sector_mean, mean_group)
 SECTORS(sector_count, count_group)
 SECTORS(sector_top, top_group)
 SECTORS(sector_bottom, bottom_group)
@@ -215,7 +233,8 @@ static void worst_sector(const assay_cross_bar *bar, const double *x, double num
 
 static const assay_cross crosses[] = {
     {"cross_rank", false, false, false, cross_rank, "place among all symbols, 1 the highest; equals share"},
-    {"cross_percentile", false, false, false, cross_percentile, "part of all symbols not higher, 1 the highest"},
+    {"cross_percentile", false, false, false, cross_percentile,
+     "part of all symbols not higher, 1 the highest"},
     {"cross_zscore", false, false, false, cross_zscore, "(x - mean) / std over all symbols, ddof 1"},
     {"cross_mean", false, true, false, cross_mean, "mean over all symbols"},
     {"cross_count", false, false, false, cross_count, "how many symbols have a value"},

@@ -1,6 +1,7 @@
 /* Cross-sections: functions of one bar's values of all symbols, or of a sector's.
  *
- * The values that take part are those that are not NaN; a symbol without one has none of the result either.
+ * The values that take part are those that are not NaN. A symbol without one has no rank, z-score or percentile, but it has the
+ * mean and the count of its group.
  */
 #ifndef ASSAY_EXPRESSION_CROSS_H
 #define ASSAY_EXPRESSION_CROSS_H

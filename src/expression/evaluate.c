@@ -28,11 +28,11 @@ typedef struct evaluator {
     assay_graph *graph;
     uint32_t price[ASSAY_N_PRICE_COLUMNS]; /* nodes of the price columns */
     uint32_t *alias;                       /* of each node: itself, or what computes it */
-    const double **made[2]; /* by layout and node; NULL: not made */
-    double **owned[2];      /* the same, where the evaluator must free it */
-    bool *needed;           /* by what is still to do */
-    double *factors;        /* own time; NULL: every factor is 1 */
-    double *market;         /* n_bars; NULL: not needed so far */
+    const double **made[2];                /* by layout and node; NULL: not made */
+    double **owned[2];                     /* the same, where the evaluator must free it */
+    bool *needed;                          /* by what is still to do */
+    double *factors;                       /* own time; NULL: every factor is 1 */
+    double *market;                        /* n_bars; NULL: not needed so far */
     assay_error *err;
 } evaluator;
 
@@ -92,8 +92,7 @@ static void fill_nan(const evaluator *e, double *out) {
 
 static assay_status run_kernel(evaluator *e, const assay_node *node, double *out) {
     const assay_function *f = node->function;
-    assay_kernel_input in = {
-        .panel = e->panel, .n_rows = e->panel->n_bars, .stride = e->panel->stride};
+    assay_kernel_input in = {.panel = e->panel, .n_rows = e->panel->n_bars, .stride = e->panel->stride};
     double number[ASSAY_MAX_NUMBERS];
     for (unsigned i = 0; i < node->n_numbers; i++)
         number[i] = assay_scalar_value(e->graph, node->number_in[i], NULL);
@@ -301,7 +300,8 @@ static assay_status make(evaluator *e, uint32_t index, assay_layout layout, cons
         assay_status status = borrow(e, node, layout, &e->made[layout][at]);
         double *matrix = NULL;
         if (status == ASSAY_OK && e->made[layout][at] == NULL) {
-            if (node->op == ASSAY_OP_PRICE && layout == ASSAY_OWN_TIME && e->panel->column[node->number] != NULL) {
+            if (node->op == ASSAY_OP_PRICE && layout == ASSAY_OWN_TIME &&
+                e->panel->column[node->number] != NULL) {
                 status = assay_own_column(e->panel, (int)node->number, &matrix, e->err);
             } else {
                 status = new_matrix(e, &matrix);

@@ -68,10 +68,10 @@ static assay_status read_expression(assay_graph *graph, const assay_bound_featur
     assay_error inner = {.status = ASSAY_OK};
     assay_status status =
         assay_expression_read(graph, &scope, f->feature.expression, out_node, &mistake, &inner);
-    return status == ASSAY_OK ? ASSAY_OK
-                              : assay_error_set(err, status, "strategy %s: feature '%.200s', character %zu: %s",
-                                                f->strategy->name, f->feature.expression, mistake.offset + 1,
-                                                inner.message);
+    return status == ASSAY_OK
+               ? ASSAY_OK
+               : assay_error_set(err, status, "strategy %s: feature '%.200s', character %zu: %s",
+                                 f->strategy->name, f->feature.expression, mistake.offset + 1, inner.message);
 }
 
 /* The node of a feature that the graph computes. */

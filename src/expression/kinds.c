@@ -61,7 +61,8 @@ assay_status assay_graph_add(assay_graph *g, const assay_node *node, uint32_t *o
         }
     }
     if (g->n == ASSAY_MOST_NODES)
-        return assay_error_set(err, ASSAY_E_CONFIG, "the expressions are too large: more than %d different parts",
+        return assay_error_set(err, ASSAY_E_CONFIG,
+                               "the expressions are too large: more than %d different parts",
                                ASSAY_MOST_NODES);
     size_t capacity = g->capacity;
     assay_status status = ASSAY_RESERVE(g->node, capacity, (size_t)g->n + 1, err);
@@ -105,11 +106,12 @@ static assay_status meet(const assay_node *a, const assay_node *b, const char *h
 }
 
 static assay_status need_number(const assay_node *a, const char *what, assay_error *err) {
-    return a->power == 0 ? ASSAY_OK
-                         : assay_error_set(err, ASSAY_E_CONFIG,
-                                           "%s of %s would change with later splits; take it of a ratio, such as "
-                                           "close / lag(close, 1)",
-                                           what, kind_name(a));
+    return a->power == 0
+               ? ASSAY_OK
+               : assay_error_set(err, ASSAY_E_CONFIG,
+                                 "%s of %s would change with later splits; take it of a ratio, such as "
+                                 "close / lag(close, 1)",
+                                 what, kind_name(a));
 }
 
 static assay_status check_power(const assay_node *a, const assay_node *b, assay_node *node,
@@ -218,10 +220,11 @@ static assay_status check_window(const assay_graph *g, assay_node *node, assay_e
                                    "the state of a position has no past that %s could look at",
                                    node->function->name);
         if (in->raw)
-            return assay_error_set(err, ASSAY_E_CONFIG,
-                                   "%s of a price and a number added or chosen from: its past would change with "
-                                   "later splits; take %s of the price alone, or of a ratio",
-                                   node->function->name, node->function->name);
+            return assay_error_set(
+                err, ASSAY_E_CONFIG,
+                "%s of a price and a number added or chosen from: its past would change with "
+                "later splits; take %s of the price alone, or of a ratio",
+                node->function->name, node->function->name);
     }
     int power = power_of_function(g, node);
     if (power > 100 || power < -100)
@@ -395,10 +398,9 @@ assay_status assay_check_numbers(const char *function, const assay_function_numb
         if (number[i].is_window && value[i] < 0 && strcmp(function, "lag") == 0)
             return assay_error_set(err, ASSAY_E_CONFIG,
                                    "lag(x, %g) would look ahead; a lag is 0 or more bars back", value[i]);
-        return assay_error_set(err, ASSAY_E_CONFIG, "%s of %s is %g; it must be %s from %g to %g",
-                               number[i].name, function, value[i],
-                               number[i].is_window ? "a whole number" : "a number", number[i].min,
-                               number[i].max);
+        return assay_error_set(
+            err, ASSAY_E_CONFIG, "%s of %s is %g; it must be %s from %g to %g", number[i].name, function,
+            value[i], number[i].is_window ? "a whole number" : "a number", number[i].min, number[i].max);
     }
     return ASSAY_OK;
 }

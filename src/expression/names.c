@@ -3,7 +3,8 @@
 #include <string.h>
 
 /* The columns of technical_analysis in the order in which they are written, then those of fundamental_analysis. */
-static const assay_indicator columns[] = { /* no expression: only data can tell */
+static const assay_indicator columns[] = {
+    /* no expression: only data can tell */
     {"sma_20", "sma(close, 20)"},
     {"sma_50", "sma(close, 50)"},
     {"sma_200", "sma(close, 200)"},

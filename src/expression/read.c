@@ -109,11 +109,9 @@ static const struct {
     const char *name;
     int column;
 } prices[] = {
-    {"open", ASSAY_COLUMN_OPEN},        {"high", ASSAY_COLUMN_HIGH},
-    {"low", ASSAY_COLUMN_LOW},          {"close", ASSAY_COLUMN_CLOSE},
-    {"volume", ASSAY_COLUMN_VOLUME},    {"open_price", ASSAY_COLUMN_OPEN},
-    {"high_price", ASSAY_COLUMN_HIGH},  {"low_price", ASSAY_COLUMN_LOW},
-    {"close_price", ASSAY_COLUMN_CLOSE}};
+    {"open", ASSAY_COLUMN_OPEN},       {"high", ASSAY_COLUMN_HIGH},     {"low", ASSAY_COLUMN_LOW},
+    {"close", ASSAY_COLUMN_CLOSE},     {"volume", ASSAY_COLUMN_VOLUME}, {"open_price", ASSAY_COLUMN_OPEN},
+    {"high_price", ASSAY_COLUMN_HIGH}, {"low_price", ASSAY_COLUMN_LOW}, {"close_price", ASSAY_COLUMN_CLOSE}};
 
 static const struct {
     const char *name;
@@ -136,10 +134,10 @@ static const struct {
     assay_op op;
     int n_in;
 } operations[] = {
-    {"abs", ASSAY_OP_ABS, 1},     {"sqrt", ASSAY_OP_SQRT, 1},   {"floor", ASSAY_OP_FLOOR, 1},
-    {"ceil", ASSAY_OP_CEIL, 1},   {"round", ASSAY_OP_ROUND, 1}, {"sign", ASSAY_OP_SIGN, 1},
-    {"log", ASSAY_OP_LOG, 1},     {"exp", ASSAY_OP_EXP, 1},     {"isnan", ASSAY_OP_ISNAN, 1},
-    {"pow", ASSAY_OP_POW, 2},     {"min", ASSAY_OP_MIN, 2},   {"max", ASSAY_OP_MAX, 2},
+    {"abs", ASSAY_OP_ABS, 1},   {"sqrt", ASSAY_OP_SQRT, 1},   {"floor", ASSAY_OP_FLOOR, 1},
+    {"ceil", ASSAY_OP_CEIL, 1}, {"round", ASSAY_OP_ROUND, 1}, {"sign", ASSAY_OP_SIGN, 1},
+    {"log", ASSAY_OP_LOG, 1},   {"exp", ASSAY_OP_EXP, 1},     {"isnan", ASSAY_OP_ISNAN, 1},
+    {"pow", ASSAY_OP_POW, 2},   {"min", ASSAY_OP_MIN, 2},     {"max", ASSAY_OP_MAX, 2},
     {"if", ASSAY_OP_IF, 3},
 };
 
@@ -313,8 +311,8 @@ static assay_status call_function(reader *r, const char *where, const assay_func
         node.in[i] = a->node[i];
     for (uint32_t i = 0; i < f->n_numbers; i++) {
         bool given = f->n_series + i < a->n;
-        assay_status status = given ? ASSAY_OK : add_const(r, where, f->number[i].default_value,
-                                                           &node.number_in[i]);
+        assay_status status =
+            given ? ASSAY_OK : add_const(r, where, f->number[i].default_value, &node.number_in[i]);
         if (given) {
             node.number_in[i] = a->node[f->n_series + i];
             status = take_number(r, f->name, &f->number[i], node.number_in[i], a->where[f->n_series + i]);
@@ -372,8 +370,8 @@ static assay_status lagged(reader *r, const char *where, uint32_t node, uint32_t
 static assay_status call_crosses(reader *r, const char *where, const arguments *a, bool above,
                                  uint32_t *out) {
     uint32_t before_a = 0, before_b = 0, now = 0, before = 0;
-    assay_status status = expect_arguments(
-        r, where, above ? "crosses_above(a, b)" : "crosses_below(a, b)", a, 2);
+    assay_status status =
+        expect_arguments(r, where, above ? "crosses_above(a, b)" : "crosses_below(a, b)", a, 2);
     if (status == ASSAY_OK)
         status = lagged(r, a->where[0], a->node[0], &before_a);
     if (status == ASSAY_OK)
@@ -399,8 +397,8 @@ static assay_status call_beta(reader *r, const char *where, const arguments *a, 
         status = take_number(r, "market_beta", &beta_window, a->node[0], a->where[0]);
     if (status != ASSAY_OK)
         return status;
-    return add(r, where,
-               (assay_node){.op = ASSAY_OP_MARKET_BETA, .n_numbers = 1, .number_in = {a->node[0]}}, out);
+    return add(r, where, (assay_node){.op = ASSAY_OP_MARKET_BETA, .n_numbers = 1, .number_in = {a->node[0]}},
+               out);
 }
 
 /* column(NAME): the only argument that is a bare name. */
@@ -451,9 +449,9 @@ static assay_status call(reader *r, const char *where, const char *name, uint32_
     if (f != NULL)
         return call_function(r, where, f, &a, out);
     const char *nearest = nearest_name(r, name, true);
-    return nearest == NULL ? refuse_at(r, where, "there is no function '%s'", name)
-                           : refuse_at(r, where, "there is no function '%s': did you mean '%s'?", name,
-                                       nearest);
+    return nearest == NULL
+               ? refuse_at(r, where, "there is no function '%s'", name)
+               : refuse_at(r, where, "there is no function '%s': did you mean '%s'?", name, nearest);
 }
 
 /* --- by binding --- */
@@ -472,8 +470,8 @@ static assay_status read_number(reader *r, uint32_t *out) {
     text[n] = '\0';
     double value = 0;
     if (!assay_double_parse(text, &value) || is_word_byte(*r->at))
-        return refuse_at(r, where, "'%.*s' is no number", (int)(r->at - where) + (is_word_byte(*r->at) ? 1 : 0),
-                         where);
+        return refuse_at(r, where, "'%.*s' is no number",
+                         (int)(r->at - where) + (is_word_byte(*r->at) ? 1 : 0), where);
     return add_const(r, where, value, out);
 }
 

@@ -181,9 +181,9 @@ assay_status assay_rows_plan(assay_rows *rows, const assay_graph *graph, const u
     free(p.slot[0]);
     free(p.slot[1]);
     if (p.status == ASSAY_OK && rows->n_leaves + rows->n_registers > MOST_SLOTS)
-        p.status = assay_error_set(err, ASSAY_E_CONFIG,
-                                   "the expressions need %zu values at a time; at most %d",
-                                   rows->n_leaves + rows->n_registers, MOST_SLOTS);
+        p.status =
+            assay_error_set(err, ASSAY_E_CONFIG, "the expressions need %zu values at a time; at most %d",
+                            rows->n_leaves + rows->n_registers, MOST_SLOTS);
     if (p.status != ASSAY_OK)
         return p.status;
     rows->registers = assay_aligned_alloc((rows->n_registers + 1) * (size_t)ASSAY_ROW_TILE, sizeof(double));
@@ -332,8 +332,7 @@ void assay_rows_run(const assay_rows *r, const double *const *leaf, size_t n, do
         for (size_t i = 0; i < r->n_leaves; i++)
             slot[i] = leaf[i] + first;
         for (size_t i = 0; i < r->n_code; i++)
-            run_code(&r->code[i], slot, size,
-                     r->registers + (r->code[i].out - r->n_leaves) * ASSAY_ROW_TILE);
+            run_code(&r->code[i], slot, size, r->registers + (r->code[i].out - r->n_leaves) * ASSAY_ROW_TILE);
         for (size_t i = 0; i < r->n_roots; i++) {
             if (out[i] != NULL)
                 memcpy(out[i] + first, slot[r->root[i]], size * sizeof(double));

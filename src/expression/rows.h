@@ -38,9 +38,9 @@ typedef enum assay_layout { ASSAY_CALENDAR, ASSAY_OWN_TIME } assay_layout;
 
 /* Plans the rows of these nodes. `factors`: false where no symbol has one, so that both scales are the same. `raw`: results at
  * the raw scale. Reset it in every case. ASSAY_E_NOMEM. */
-ASSAY_NODISCARD assay_status assay_rows_plan(assay_rows *rows, const assay_graph *graph, const uint32_t *nodes,
-                                             size_t n_nodes, assay_layout layout, bool factors, bool raw,
-                                             assay_error *err);
+ASSAY_NODISCARD assay_status assay_rows_plan(assay_rows *rows, const assay_graph *graph,
+                                             const uint32_t *nodes, size_t n_nodes, assay_layout layout,
+                                             bool factors, bool raw, assay_error *err);
 void assay_rows_reset(assay_rows *rows);
 
 /* Computes n symbols. leaf[i]: row of leaf i; out[i]: where to write result i, NULL: not wanted. */

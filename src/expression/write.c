@@ -78,15 +78,15 @@ static const char *word_of(assay_op op) {
 }
 
 static const char *sign_of(assay_op op) {
-    static const char *const signs[] = {" + ",  " - ",  " * ",  " / ",  " % ",   NULL,  NULL, NULL,
-                                        " < ",  " <= ", " > ",  " >= ", " == ", " != ", " and ", " or "};
+    static const char *const signs[] = {" + ", " - ",  " * ", " / ",  " % ",  NULL,   NULL,    NULL,
+                                        " < ", " <= ", " > ", " >= ", " == ", " != ", " and ", " or "};
     return signs[op - ASSAY_OP_ADD];
 }
 
 static void put_node(writer *w, uint32_t index);
 
-static void put_arguments(writer *w, const char *name, const uint32_t *in, unsigned n, const uint32_t *numbers,
-                          unsigned n_numbers) {
+static void put_arguments(writer *w, const char *name, const uint32_t *in, unsigned n,
+                          const uint32_t *numbers, unsigned n_numbers) {
     put(w, name);
     put(w, "(");
     for (unsigned i = 0; i < n + n_numbers && w->fits; i++) {

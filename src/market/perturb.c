@@ -105,8 +105,8 @@ static assay_status add_bar(perturber *p, size_t t) {
     bool future = t > p->cut;
     p->rows.n = 0;
     for (size_t s = 0; s < p->from->n_symbols; s++) {
-        bool dropped = future && p->how == ASSAY_PERTURB_MISSING &&
-                       (p->ends[s] || assay_rng_uniform(&p->rng) < 0.3);
+        bool dropped =
+            future && p->how == ASSAY_PERTURB_MISSING && (p->ends[s] || assay_rng_uniform(&p->rng) < 0.3);
         if (!dropped && has_row(p->from, t, s))
             add_row(p, t, s, future);
     }

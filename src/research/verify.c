@@ -98,8 +98,8 @@ static void say_where(const assay_result *r, uint32_t bar, const char *what, con
     char date[32], cut[32];
     assay_time_format(time[bar], date, sizeof date);
     assay_time_format(time[t->cut], cut, sizeof cut);
-    snprintf(out, size, "%s %s at %s depends on what comes after %s: with %s after it, %s", what, symbol, date,
-             cut, t->how == ASSAY_PERTURB_NOTHING ? "nothing" : assay_perturbation_name(t->how), how);
+    snprintf(out, size, "%s %s at %s depends on what comes after %s: with %s after it, %s", what, symbol,
+             date, cut, t->how == ASSAY_PERTURB_NOTHING ? "nothing" : assay_perturbation_name(t->how), how);
 }
 
 /* The number of records up to the cut; they are in order of bar. */
@@ -125,7 +125,8 @@ static bool compare_signals(const assay_result *a, const assay_result *b, trial 
     const assay_result *r = until_a > until_b ? a : b;
     const assay_signal *extra = until_a > until_b ? &x[until_b] : &y[until_a];
     say_where(r, extra->bar, assay_action_name(extra->action), name_of(r, extra->symbol), t,
-              until_a > until_b ? "there is no such signal" : "there is this signal, and none without the change",
+              until_a > until_b ? "there is no such signal"
+                                : "there is this signal, and none without the change",
               t->text, sizeof t->text);
     return true;
 }
@@ -161,7 +162,8 @@ static assay_status report_progress(verification *v, assay_error *err) {
         v->spec->progress == NULL || v->spec->progress(v->spec->progress_context, v->n_done, v->n_trials);
     pthread_mutex_unlock(&v->lock);
     return go_on ? ASSAY_OK
-                 : assay_error_set(err, ASSAY_E_CANCELLED, "stopped after %zu of %zu runs", v->n_done, v->n_trials);
+                 : assay_error_set(err, ASSAY_E_CANCELLED, "stopped after %zu of %zu runs", v->n_done,
+                                   v->n_trials);
 }
 
 /* A run that fails because of its future has looked at it. */
@@ -180,7 +182,8 @@ static assay_status run_trial(void *context, unsigned worker, size_t unit, assay
     const assay_result *result = NULL;
     void *owner = NULL;
     (void)worker;
-    assay_status status = assay_panel_perturb(v->panel, t->cut, t->how, v->spec->seed + unit + 1, &panel, err);
+    assay_status status =
+        assay_panel_perturb(v->panel, t->cut, t->how, v->spec->seed + unit + 1, &panel, err);
     if (status != ASSAY_OK)
         return status;
     assay_error inner = {.status = ASSAY_OK};

@@ -19,7 +19,8 @@ static bool is_feature(assay_op op) {
 }
 
 /* All nodes that a decision computes, each once. */
-static size_t list_roots(const assay_rule *rule, uint32_t out_root[ASSAY_N_RULE_ACTIONS * ASSAY_N_RULE_PARTS]) {
+static size_t list_roots(const assay_rule *rule,
+                         uint32_t out_root[ASSAY_N_RULE_ACTIONS * ASSAY_N_RULE_PARTS]) {
     size_t n = 0;
     for (int a = 0; a < ASSAY_N_RULE_ACTIONS; a++) {
         for (int part = 0; part < ASSAY_N_RULE_PARTS; part++) {
@@ -43,7 +44,8 @@ static assay_status plan(const assay_rule *rule, assay_rows *out_rows, assay_err
 static assay_status add_feature(assay_rule *rule, uint32_t node, assay_error *err) {
     enum { SIZE = 1 << 16 };
     if (rule->n_features == ASSAY_MAX_FEATURES)
-        return assay_error_set(err, ASSAY_E_CONFIG, "the rule needs more than %d different windows and columns",
+        return assay_error_set(err, ASSAY_E_CONFIG,
+                               "the rule needs more than %d different windows and columns",
                                ASSAY_MAX_FEATURES);
     char *text = malloc(SIZE);
     if (text == NULL)
@@ -132,9 +134,8 @@ assay_status assay_rule_check(const void *context, const double *params, const c
         for (unsigned k = 0; k < n->n_numbers; k++)
             number[k] = assay_scalar_value(&rule->graph, n->number_in[k], params);
         const char *name = n->op == ASSAY_OP_FUNCTION ? n->function->name : "a cross-section or market_beta";
-        assay_status status =
-            assay_check_numbers(name, n->op == ASSAY_OP_FUNCTION ? n->function->number : &whole, n->n_numbers,
-                                number, err);
+        assay_status status = assay_check_numbers(
+            name, n->op == ASSAY_OP_FUNCTION ? n->function->number : &whole, n->n_numbers, number, err);
         if (status != ASSAY_OK)
             return status;
     }
@@ -270,8 +271,8 @@ static assay_status emit(const rule_state *st, int action, size_t s, assay_signa
                          assay_error *err) {
     double strength = part_of(st, action, ASSAY_RULE_STRENGTH, s, 1);
     double score = part_of(st, action, ASSAY_RULE_SCORE, s, strength);
-    const double *position = st->part[action][action == ASSAY_RULE_TARGET ? ASSAY_RULE_CONDITION
-                                                                         : ASSAY_RULE_POSITION];
+    const double *position =
+        st->part[action][action == ASSAY_RULE_TARGET ? ASSAY_RULE_CONDITION : ASSAY_RULE_POSITION];
     double target = position == NULL ? ASSAY_NAN : position[s];
     if (isnan(strength) || isnan(score) || (position != NULL && isnan(target)))
         return ASSAY_OK;

@@ -105,9 +105,11 @@ static assay_status read_param(maker *m, size_t line, assay_param *out) {
 static assay_status check_name(maker *m, size_t line) {
     const char *key = m->line[line].key;
     if (!is_name(key))
-        return refuse(m, line, 0, "'%.60s' is no name: letters, digits and _, not beginning with a digit", key);
+        return refuse(m, line, 0, "'%.60s' is no name: letters, digits and _, not beginning with a digit",
+                      key);
     for (size_t i = 0; i < line; i++) {
-        bool names = strcmp(m->line[i].section, "parameters") == 0 || strcmp(m->line[i].section, "define") == 0;
+        bool names =
+            strcmp(m->line[i].section, "parameters") == 0 || strcmp(m->line[i].section, "define") == 0;
         if (names && strcmp(m->line[i].key, key) == 0)
             return refuse(m, line, 0, "'%s' is named for the second time", key);
     }
@@ -260,7 +262,8 @@ static assay_status read_action(maker *m, int action) {
                                 .target_position = usual_target[action]};
     if (kind->signal_type == NULL)
         return no_memory(m);
-    assay_status status = read_node(m, line, 0, m->line[line].text, &rule->node[action][ASSAY_RULE_CONDITION]);
+    assay_status status =
+        read_node(m, line, 0, m->line[line].text, &rule->node[action][ASSAY_RULE_CONDITION]);
     if (status == ASSAY_OK)
         status = read_part(m, action, ASSAY_RULE_SCORE, "score");
     if (status == ASSAY_OK)
@@ -346,8 +349,8 @@ static assay_status check_defaults(maker *m) {
         while (strcmp(m->line[line].section, "parameters") != 0 || strcmp(m->line[line].key, p->name) != 0)
             line++;
         return refuse(m, line, 0, "%s = %g is used where %s from %g to %g is needed", p->name,
-                      p->default_value, p->type == ASSAY_PARAM_INTEGER ? "a whole number" : "a number", p->min,
-                      p->max);
+                      p->default_value, p->type == ASSAY_PARAM_INTEGER ? "a whole number" : "a number",
+                      p->min, p->max);
     }
     double defaults[ASSAY_MAX_PARAMS];
     for (uint32_t i = 0; i < rule->scope.n_params; i++)
