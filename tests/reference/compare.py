@@ -2,6 +2,7 @@
 
     python tests/reference/compare.py --seeds 0:300 --jobs 2
     python tests/reference/compare.py --seeds 17 --keep        # one market; its folder stays
+    python tests/reference/compare.py --strategy ensemble      # or any of markets.KINDS; seeds from 10,000 on mix them all
 
 For every seed a random market (markets.py) is written as CSV, imported and run by the program (ASSAY_BIN, default
 build/assay), and its tables are compared with the reference: exact dates, texts, counts and order; numbers to 1e-9
@@ -36,7 +37,7 @@ CSV_HEADER = ["timestamp", "symbol", "open", "high", "low", "close", "volume", "
 # kind of a column: "=" exact, "#" a number, "$" money that can cancel, "~" a ratio or percentage that can cancel
 COLUMNS = {
     "signals": {"timestamp": "=", "symbol": "=", "action": "=", "signal_type": "=", "status": "=", "outcome": "=",
-                "strength": "#", "target_position": "#", "score": "#"},
+                "strength": "~", "target_position": "#", "score": "~"},
     "fills": {"timestamp": "=", "symbol": "=", "side": "=", "kind": "=", "order_id": "=", "quantity": "#", "price": "#",
               "reference_price": "#", "commission": "#", "slippage": "$"},
     "trades": {"symbol": "=", "direction": "=", "entry_date": "=", "exit_date": "=", "status": "=", "signal_type": "=",
@@ -47,6 +48,7 @@ COLUMNS = {
                   "gross_value": "$", "net_exposure": "$", "max_position_size": "~", "concentration": "~",
                   "leverage": "~", "daily_return": "~", "cumulative_return": "~", "drawdown": "~", "turnover": "~"},
 }
+ENSEMBLE_COLUMNS = {"signals": {"strategy": "="}, "fills": {"strategy": "="}, "trades": {"strategy": "="}, "snapshots": {}}
 TABLES = {"signals": "backtest_signals", "fills": "backtest_fills", "trades": "backtest_trades",
           "snapshots": "backtest_metrics"}
 KEYS = {"signals": ("timestamp", "symbol"), "fills": ("timestamp", "symbol", "side"),
@@ -84,13 +86,41 @@ def text(value):
     return value.isoformat() if isinstance(value, datetime.date) else str(value)
 
 
+def write_holdings(settings, path):
+    with open(path, "w", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["sym", "sector"])
+        writer.writerows([symbol, sector or ""] for symbol, sector in settings["sectors"].items())
+
+
+def strategies_of(settings):
+    """[(name on the command line, prefix of its parameters, parameters)]; of one strategy the parameters have no prefix."""
+    if not settings.get("strategies"):
+        return [(settings["strategy"], "", {})]
+    found = []
+    for member in settings["strategies"]:
+        name = member["strategy"]
+        times = 1 + sum(name == n for n, _, _ in found)
+        found.append((name, f"{name}." if times == 1 else f"{name}#{times}.",
+                      {k: v for k, v in member.items() if k != "strategy"}))
+    return found
+
+
 def command_lines(folder, settings):
     db = str(folder / "db")
-    run = [binary(), "run", settings["strategy"], "--db", db, "--run-id", "r", "--format", "json"]
+    strategies = strategies_of(settings)
+    run = [binary(), "run", *(name for name, _, _ in strategies), "--db", db, "--run-id", "r", "--format", "json"]
     for name in ("start", "end"):
         run += ["--" + name, text(settings[name])]
+    if settings.get("sectors"):                 # the file has the run's symbols, so a benchmark apart is not in it
+        run += ["--holdings", str(folder / "holdings.csv")]
+    elif settings.get("symbols"):
+        run += ["--symbols", ",".join(settings["symbols"])]
+    for _, prefix, parameters in strategies:
+        for name, value in parameters.items():
+            run += ["--set", f"{prefix}{name}={text(value)}"]
     for name, value in settings.items():
-        if name not in ("strategy", "start", "end"):
+        if name not in ("strategy", "strategies", "start", "end", "symbols", "sectors"):
             run += ["--set", f"{name}={text(value)}"]
     return [binary(), "import", str(folder / "market.csv"), "--db", db], run
 
@@ -105,6 +135,8 @@ def call(command):
 def run_program(folder, market, settings):
     """Import and run; returns {"signals": [...], …, "metrics": {...}, "json": {...}} as the tables say."""
     write_csv(market, folder / "market.csv")
+    if settings.get("sectors"):
+        write_holdings(settings, folder / "holdings.csv")
     load, run = command_lines(folder, settings)
     call(load)
     printed = call(run)
@@ -156,8 +188,8 @@ def describe(row, columns):
     return "  " + ", ".join(f"{c}={row.get(c)!r}" for c in columns) if row else "  (no row)"
 
 
-def compare_rows(name, expected, actual, capital):
-    columns = COLUMNS[name]
+def compare_rows(name, expected, actual, capital, ensemble):
+    columns = {**COLUMNS[name], **(ENSEMBLE_COLUMNS[name] if ensemble else {})}
     if actual:
         absent = [c for c in columns if c not in actual[0]]
         if absent:
@@ -214,17 +246,20 @@ def compare_metrics(expected, actual, skip, source):
 
 def compare_results(expected, actual, settings):
     """Raises Difference at the first difference, in the order in which causes come before effects."""
-    capital = settings["initial_capital"]
+    capital, ensemble = settings["initial_capital"], bool(settings.get("strategies"))
     by_key = {n: (lambda r, n=n: tuple(str(plain(c, r[c])).encode() for c in KEYS[n])) for n in KEYS}
-    decided = {"signals": sorted(actual["signals"], key=by_key["signals"]),
+    def in_order(signals):                      # of an ensemble the order in which they were recorded is compared too
+        return signals if ensemble else sorted(signals, key=by_key["signals"])
+
+    decided = {"signals": in_order(actual["signals"]),
                "fills": actual["fills"],                                 # in the order in which they happened
                "trades": sorted(actual["trades"], key=trade_number),
                "snapshots": sorted(actual["snapshots"], key=by_key["snapshots"])}
-    wanted = {**expected, "signals": sorted(expected["signals"], key=by_key["signals"])}
+    wanted = {**expected, "signals": in_order(expected["signals"])}
     problems = []
     for name in ("signals", "fills", "snapshots", "trades"):
         try:
-            compare_rows(name, wanted[name], decided[name], capital)
+            compare_rows(name, wanted[name], decided[name], capital, ensemble)
         except Difference as found:
             problems.append(found)
     if problems:                                # the earliest cause is worth reading first, the others follow in short
@@ -237,13 +272,13 @@ def compare_results(expected, actual, settings):
     compare_metrics(expected["metrics"], actual["json"], skip, "JSON")
 
 
-def check(seed, keep=False):
+def check(seed, keep=False, kind=None):
     """("same" | "skipped" | "different", text) for one seed."""
-    market, settings, style = markets.make(seed)
+    market, settings, style = markets.make(seed, kind)
     expected = reference.run(market, settings)
     if expected["ties"]:
         return "skipped", f"seed {seed} ({style}): rounding could decide: {expected['ties'][0]}"
-    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"assay-reference-{seed}-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"assay-reference-{kind or 'seed'}-{seed}-"))
     try:
         compare_results(expected, run_program(folder, market, settings), settings)
     except (Difference, subprocess.TimeoutExpired) as found:
@@ -261,6 +296,7 @@ def check(seed, keep=False):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0:60", help="A:B (B excluded) or one seed")
+    parser.add_argument("--strategy", choices=markets.KINDS, help="markets of this kind alone")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folders of equal markets too")
     parser.add_argument("--show", type=int, default=5, help="print at most so many differences in full")
@@ -269,7 +305,7 @@ def main():
     seeds = range(int(first), int(last) if last else int(first) + 1)
     counts, different = {"same": 0, "skipped": 0, "different": 0}, []
     with multiprocessing.Pool(options.jobs) as pool:
-        work = [(s, options.keep) for s in seeds]
+        work = [(s, options.keep, options.strategy) for s in seeds]
         for seed, (verdict, words) in zip(seeds, pool.imap(check_one, work)):
             counts[verdict] += 1
             if verdict == "different":
