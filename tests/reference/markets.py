@@ -98,10 +98,10 @@ def symbol_rows(rng, days, style, common=None):
 
 def random_parameters(rng, strategy):
     if strategy == "sector_rotation":
-        return {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 30, 60)),
-                "rotation_freq": rng.choice((1, 1, 2, 3, 5, 10))}
+        return {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 60)),
+                "rotation_freq": rng.choice((1, 1, 1, 2, 3, 5))}
     if strategy == "portfolio_beta":            # no target ± band at 1, which is the beta of a market of one symbol
-        return {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 30, 60)),
+        return {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 60)),
                 "target_beta": rng.choice((1.0, 1.0, 1.0, 0.6, 1.4, 0.0)), "band": rng.choice((0.05, 0.1, 0.2, 0.2, 0.3))}
     s = {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 30))}
     if strategy == "momentum":
@@ -237,4 +237,6 @@ def make_kind(seed, kind):
             market[settings["benchmark"]] = symbol_rows(rng, here, style, common)
         elif where < 0.65:
             settings["benchmark"] = rng.choice(list(market))
+    if kind == "portfolio_beta" and seed % 7 == 3:
+        settings["strategy"] = "beta"                   # its other name
     return market, settings, f"{kind}, {'cents' if style['cents'] else 'full precision'}"

@@ -46,7 +46,7 @@ def complete(settings):
         raise ValueError(f"unknown settings {sorted(unknown)}")
     whole = {**DEFAULTS, **{k: v for k, v in settings.items() if k not in names}}
     if not settings.get("strategies"):
-        whole["combine"] = "union"              # means nothing for one strategy
+        whole["combine"] = None                 # one strategy is no ensemble
     return {**whole, "parameters": {k: v for k, v in settings.items() if k in names}}
 
 

@@ -10,7 +10,6 @@ from reference_metrics import deviation, finite, sign
 TINY = 1e-9
 BUY, SELL = 1, -1
 SIDE_OF_ACTION = {"BUY": BUY, "INCREASE": BUY, "SELL": SELL, "REDUCE": SELL}
-FULL_SCALE = 1e-11              # of a full position: how near rounding can bring a change to a threshold
 
 
 @dataclass
@@ -391,7 +390,7 @@ class Book:
         signals = [s for member in self.members for s in member.ask(self)]
         if self.set["combine"] == "vote":
             signals += vote(self, signals, self.set["vote_threshold"])
-        else:
+        if self.set["combine"] == "union":
             overrule(self, signals)
         return signals
 
@@ -520,14 +519,14 @@ class Book:
         if change <= 0 or change < TINY * full:
             return "at_target"
         symbol = signal["symbol"]
-        self.near(symbol, change / full, self.set["min_trade_frac"], FULL_SCALE)
+        self.near(symbol, change / full, self.set["min_trade_frac"], 1e-11)
         if change < self.set["min_trade_frac"] * full:
             return "below_minimum"
         exactly = change / self.marks[symbol]
         quantity = self.to_lots(exactly)
         if self.set["lot_size"] > 0:
             lots = exactly / self.set["lot_size"]
-            self.near(symbol, lots, round(lots), FULL_SCALE)
+            self.near(symbol, lots, round(lots))
         if quantity <= 0:
             return "below_minimum"
         raises = side == self.positions[symbol].direction
