@@ -221,13 +221,17 @@ def make_kind(seed, kind):
         market["AA"] = symbol_rows(rng, days, style, common)
     settings = random_settings(rng, days_of(market), kind)
     strategies = [s["strategy"] for s in settings.get("strategies", [settings])]
+    named = [s for s in market if market[s][0]["timestamp"] <= settings["end"]]     # who is named must have a bar
     if "sector_rotation" in strategies or rng.random() < 0.2:
         sectors = rng.sample(SECTORS, rng.randint(1 if rng.random() < 0.1 else 2, 4))
-        settings["sectors"] = {s: rng.choice(sectors) if rng.random() > 0.12 else None for s in market}
+        settings["symbols"] = named
+        settings["sectors"] = {s: rng.choice(sectors) if rng.random() > 0.12 else None for s in named}
+        if not any(settings["sectors"].values()):
+            settings["sectors"][min(named)] = sectors[0]
     where = rng.random()
     if "portfolio_beta" in strategies or where < 0.15:
         if where < 0.35:
-            settings["symbols"] = list(market)
+            settings["symbols"] = named
             settings["benchmark"] = rng.choice(("SPY", "0IDX", "zIndex"))
             first = rng.randrange(len(days) // 4) if rng.random() < 0.3 else 0
             last = rng.randrange(len(days) // 2, len(days)) if rng.random() < 0.2 else len(days) - 1
@@ -236,7 +240,7 @@ def make_kind(seed, kind):
                     and rng.random() >= missing]
             market[settings["benchmark"]] = symbol_rows(rng, here, style, common)
         elif where < 0.65:
-            settings["benchmark"] = rng.choice(list(market))
+            settings["benchmark"] = rng.choice(named)
     if kind == "portfolio_beta" and seed % 7 == 3:
         settings["strategy"] = "beta"                   # its other name
     return market, settings, f"{kind}, {'cents' if style['cents'] else 'full precision'}"
