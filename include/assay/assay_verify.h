@@ -53,6 +53,7 @@ typedef struct assay_verify_report {
     size_t n_signals, n_fills;              /* of the first run: what was compared, at most */
     size_t n_failed[ASSAY_N_PERTURBATIONS]; /* runs that differ before their cut */
     size_t n_failed_runs;
+    size_t n_skipped; /* with too few bars left for a run (of a walk-forward's folds) */
     char first[600]; /* the first difference of the earliest cut, as a sentence; "" where none */
 } assay_verify_report;
 

@@ -19,7 +19,7 @@ enum { USUAL_CUTS = 10, MOST_CUTS = 10000 };
 typedef struct trial {
     size_t cut;
     assay_perturbation how;
-    bool differs;
+    bool differs, is_skipped;
     char text[600];
 } trial;
 
@@ -194,6 +194,8 @@ static assay_status run_trial(void *context, unsigned worker, size_t unit, assay
     } else if (status == ASSAY_E_NOMEM || status == ASSAY_E_INTERNAL || status == ASSAY_E_CANCELLED) {
         assay_panel_destroy(panel);
         return assay_error_set(err, status, "%s", inner.message);
+    } else if (status == ASSAY_E_CONFIG && t->how == ASSAY_PERTURB_NOTHING) {
+        t->is_skipped = true;
     } else {
         say_failure(v, t, inner.message);
     }
@@ -230,6 +232,7 @@ static void report(const verification *v, assay_verify_report *out) {
     (void)assay_result_signals(v->first, &out->n_signals);
     (void)assay_result_fills(v->first, &out->n_fills);
     for (size_t i = 0; i < v->n_trials; i++) {
+        out->n_skipped += v->trial[i].is_skipped;
         if (!v->trial[i].differs)
             continue;
         if (out->n_failed_runs++ == 0)
