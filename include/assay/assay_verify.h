@@ -54,7 +54,7 @@ typedef struct assay_verify_report {
     size_t n_failed[ASSAY_N_PERTURBATIONS]; /* runs that differ before their cut */
     size_t n_failed_runs;
     size_t n_skipped; /* with too few bars left for a run (of a walk-forward's folds) */
-    char first[600]; /* the first difference of the earliest cut, as a sentence; "" where none */
+    char first[600];  /* the first difference of the earliest cut, as a sentence; "" where none */
 } assay_verify_report;
 
 /* Verifies. A difference is no error: see the report. ASSAY_E_DATA: the period is too short for a cut; ASSAY_E_CANCELLED;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/simd.h"
 #include "base/sum.h"
 #include "market/sectors.h"
 
@@ -232,26 +233,70 @@ static void worst_sector(const assay_cross_bar *bar, const double *x, double num
 }
 
 static const assay_cross crosses[] = {
-    {"cross_rank", false, false, false, cross_rank, "place among all symbols, 1 the highest; equals share"},
-    {"cross_percentile", false, false, false, cross_percentile,
+    {"cross_rank", false, false, false, false, cross_rank,
+     "place among all symbols, 1 the highest; equals share"},
+    {"cross_percentile", false, false, false, false, cross_percentile,
      "part of all symbols not higher, 1 the highest"},
-    {"cross_zscore", false, false, false, cross_zscore, "(x - mean) / std over all symbols, ddof 1"},
-    {"cross_mean", false, true, false, cross_mean, "mean over all symbols"},
-    {"cross_count", false, false, false, cross_count, "how many symbols have a value"},
-    {"top", true, false, false, top, "1 for the n highest, else 0; of equals the symbol first in order"},
-    {"bottom", true, false, false, bottom, "1 for the n lowest, else 0; of equals the symbol first in order"},
-    {"sector_rank", false, false, true, sector_rank, "place within the symbol's sector, 1 the highest"},
-    {"sector_percentile", false, false, true, sector_percentile, "part of the sector not higher"},
-    {"sector_zscore", false, false, true, sector_zscore, "(x - mean) / std over the sector, ddof 1"},
-    {"sector_mean", false, true, true, sector_mean, "mean over the sector"},
-    {"sector_count", false, false, true, sector_count, "how many symbols of the sector have a value"},
-    {"sector_top", true, false, true, sector_top, "1 for the n highest of the sector, else 0"},
-    {"sector_bottom", true, false, true, sector_bottom, "1 for the n lowest of the sector, else 0"},
-    {"best_sector", false, false, true, best_sector,
+    {"cross_zscore", false, false, false, false, cross_zscore, "(x - mean) / std over all symbols, ddof 1"},
+    {"cross_mean", false, true, false, true, cross_mean, "mean over all symbols"},
+    {"cross_count", false, false, false, true, cross_count, "how many symbols have a value"},
+    {"top", true, false, false, false, top,
+     "1 for the n highest, else 0; of equals the symbol first in order"},
+    {"bottom", true, false, false, false, bottom,
+     "1 for the n lowest, else 0; of equals the symbol first in order"},
+    {"sector_rank", false, false, true, false, sector_rank,
+     "place within the symbol's sector, 1 the highest"},
+    {"sector_percentile", false, false, true, false, sector_percentile, "part of the sector not higher"},
+    {"sector_zscore", false, false, true, false, sector_zscore, "(x - mean) / std over the sector, ddof 1"},
+    {"sector_mean", false, true, true, true, sector_mean, "mean over the sector"},
+    {"sector_count", false, false, true, true, sector_count, "how many symbols of the sector have a value"},
+    {"sector_top", true, false, true, false, sector_top, "1 for the n highest of the sector, else 0"},
+    {"sector_bottom", true, false, true, false, sector_bottom, "1 for the n lowest of the sector, else 0"},
+    {"best_sector", false, false, true, true, best_sector,
      "1 for symbols of the sector with the highest mean, 0 for others; 0 where best and worst are the same"},
-    {"worst_sector", false, false, true, worst_sector,
+    {"worst_sector", false, false, true, true, worst_sector,
      "1 for symbols of the sector with the lowest mean, 0 for others; 0 where best and worst are the same"},
 };
+
+/* --- a bar --- */
+
+assay_status assay_cross_bar_init(assay_cross_bar *bar, size_t n, assay_error *err) {
+    *bar = (assay_cross_bar){.n = n};
+    bar->order = malloc((n + 1) * sizeof *bar->order);
+    bar->mean = malloc((n + 1) * sizeof *bar->mean);
+    bar->count = malloc((n + 1) * sizeof *bar->count);
+    bar->masked = malloc((n + 1) * sizeof *bar->masked);
+    return bar->order != NULL && bar->mean != NULL && bar->count != NULL && bar->masked != NULL
+               ? ASSAY_OK
+               : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
+}
+
+void assay_cross_bar_reset(assay_cross_bar *bar) {
+    free(bar->order);
+    free(bar->mean);
+    free(bar->count);
+    free(bar->masked);
+    *bar = (assay_cross_bar){0};
+}
+
+ASSAY_SIMD static void mask_row(size_t n, const double *restrict close, const double *restrict x,
+                                double *restrict out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = close[i] == close[i] ? x[i] : close[i];
+}
+
+void assay_cross_compute(const assay_cross *cross, const assay_cross_bar *bar, const double *close,
+                         const double *x, double number, double *out) {
+    mask_row(bar->n, close, x, bar->masked);
+    cross->compute(bar, bar->masked, number, out);
+}
+
+assay_status assay_cross_refuse_sectors(const assay_cross *cross, assay_error *err) {
+    return assay_error_set(err, ASSAY_E_DATA,
+                           "%s needs sectors, but no symbol has one: give them with --holdings FILE (columns "
+                           "sym, sector)",
+                           cross->name);
+}
 
 size_t assay_cross_count(void) {
     return sizeof crosses / sizeof *crosses;

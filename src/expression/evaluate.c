@@ -142,43 +142,27 @@ static assay_status to_calendar(evaluator *e, int power, double *values) {
 
 /* --- cross-sections --- */
 
-ASSAY_SIMD static void mask_row(size_t n, const double *restrict mask, const double *restrict x,
-                                double *restrict out) {
-    for (size_t i = 0; i < n; i++)
-        out[i] = mask[i] == mask[i] ? x[i] : mask[i];
-}
-
-/* Who has no bar of its own takes no part. */
 static assay_status run_cross(evaluator *e, const assay_node *node, double *out) {
     const assay_panel *p = e->panel;
     const assay_cross *cross = assay_cross_at(node->number);
     double number = node->n_numbers == 0 ? 0 : assay_scalar_value(e->graph, node->number_in[0], NULL);
     const double *x = NULL;
+    if (cross->by_sector && p->sector == NULL)
+        return assay_cross_refuse_sectors(cross, e->err);
     assay_status status = make(e, node->in[0], ASSAY_CALENDAR, &x);
     if (status != ASSAY_OK)
         return status;
-    assay_cross_bar bar = {.sector = p->sector, .n = p->n_symbols, .n_sectors = p->n_sectors};
-    double *row = malloc((p->n_symbols + 1) * sizeof *row);
-    bar.order = malloc((p->n_symbols + 1) * sizeof *bar.order);
-    bar.mean = malloc((p->n_sectors + 1) * sizeof *bar.mean);
-    bar.count = malloc((p->n_sectors + 1) * sizeof *bar.count);
-    if (row == NULL || bar.order == NULL || bar.mean == NULL || bar.count == NULL)
-        status = assay_error_set(e->err, ASSAY_E_NOMEM, "out of memory for %zu symbols", p->n_symbols);
-    if (status == ASSAY_OK && cross->by_sector && p->sector == NULL)
-        status = assay_error_set(e->err, ASSAY_E_DATA,
-                                 "%s needs sectors, but no symbol has one: give them with --holdings FILE "
-                                 "(columns sym, sector)",
-                                 cross->name);
+    assay_cross_bar bar;
+    status = assay_cross_bar_init(&bar, p->n_symbols, e->err);
+    bar.sector = p->sector;
+    bar.n_sectors = p->n_sectors;
     for (size_t t = 0; status == ASSAY_OK && t < p->n_bars; t++) {
-        mask_row(p->n_symbols, p->column[ASSAY_COLUMN_CLOSE] + t * p->stride, x + t * p->stride, row);
-        cross->compute(&bar, row, number, out + t * p->stride);
+        size_t at = t * p->stride;
+        assay_cross_compute(cross, &bar, p->column[ASSAY_COLUMN_CLOSE] + at, x + at, number, out + at);
         for (size_t s = p->n_symbols; s < p->stride; s++)
-            out[t * p->stride + s] = ASSAY_NAN;
+            out[at + s] = ASSAY_NAN;
     }
-    free(row);
-    free(bar.order);
-    free(bar.mean);
-    free(bar.count);
+    assay_cross_bar_reset(&bar);
     return status;
 }
 
@@ -217,6 +201,12 @@ static assay_status make_leaves(evaluator *e, const assay_rows *rows, assay_layo
     return ASSAY_OK;
 }
 
+ASSAY_SIMD static void mask_row(size_t n, const double *restrict mask, const double *restrict x,
+                                double *restrict out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = mask[i] == mask[i] ? x[i] : mask[i];
+}
+
 /* Where a symbol has no bar of its own there is no value, whatever the expression makes of nothing. */
 static assay_status run_rows(evaluator *e, uint32_t node, assay_layout layout, double *out) {
     const assay_panel *p = e->panel;
@@ -224,7 +214,7 @@ static assay_status run_rows(evaluator *e, uint32_t node, assay_layout layout, d
     assay_rows rows;
     leaf_rows l = {0};
     assay_status status =
-        assay_rows_plan(&rows, e->graph, &node, 1, layout, e->factors != NULL, false, e->err);
+        assay_rows_plan(&rows, e->graph, &node, 1, layout, e->factors != NULL, false, 0, e->err);
     if (status == ASSAY_OK)
         status = make_leaves(e, &rows, layout, &l);
     double *row = malloc(p->stride * sizeof *row);
@@ -235,7 +225,7 @@ static assay_status run_rows(evaluator *e, uint32_t node, assay_layout layout, d
             if (l.matrix[i] != NULL)
                 l.row[i] = l.matrix[i] + t * p->stride;
         }
-        assay_rows_run(&rows, l.row, p->stride, &row);
+        assay_rows_run(&rows, l.row, p->stride, NULL, &row);
         mask_row(p->stride, own + t * p->stride, row, out + t * p->stride);
     }
     free(row);

@@ -13,6 +13,7 @@ typedef struct planner {
     assay_rows *rows;
     const assay_graph *graph;
     bool scaled;        /* q and raw differ */
+    bool has_cross;     /* cheap cross-sections are operations */
     uint32_t *slot[2];  /* of each node at the scale of q, and at the raw one; ASSAY_NO_NODE: not yet */
     uint32_t n_virtual; /* registers before they are shared; slots VIRTUAL + i */
     assay_status status;
@@ -79,11 +80,29 @@ static bool needs_raw(const assay_graph *g, const assay_node *node) {
 static uint32_t plan_operation(planner *p, const assay_node *node, bool raw) {
     bool by_factor = raw && !needs_raw(p->graph, node) && node->power != 0 && !is_comparison(node->op);
     bool raw_operands = needs_raw(p->graph, node);
-    uint32_t in[ASSAY_MOST_INPUTS];
+    uint32_t in[ASSAY_MOST_INPUTS] = {0};
     for (unsigned i = 0; i < node->n_in; i++)
         in[i] = plan_node(p, node->in[i], raw_operands || p->graph->node[node->in[i]].raw);
     uint32_t slot = add_code(p, node->op, in, node->n_in);
     return by_factor ? scale(p, slot, node->power) : slot;
+}
+
+static bool is_operation(const planner *p, const assay_node *node) {
+    return assay_op_is_elementwise(node->op) ||
+           (p->has_cross && node->op == ASSAY_OP_CROSS && assay_cross_at(node->number)->is_cheap);
+}
+
+/* Closes tell who has a bar. */
+static uint32_t plan_cross(planner *p, const assay_node *node) {
+    uint32_t close = 0;
+    while (close < p->graph->n &&
+           (p->graph->node[close].op != ASSAY_OP_PRICE || p->graph->node[close].number != ASSAY_COLUMN_CLOSE))
+        close++;
+    uint32_t in[2] = {plan_node(p, node->in[0], true), add_leaf(p, close)};
+    uint32_t slot = add_code(p, ASSAY_OP_CROSS, in, 2);
+    if (p->status == ASSAY_OK)
+        p->rows->code[p->rows->n_code - 1].cross = node->number;
+    return slot;
 }
 
 static uint32_t plan_node(planner *p, uint32_t index, bool raw) {
@@ -93,10 +112,12 @@ static uint32_t plan_node(planner *p, uint32_t index, bool raw) {
     if (p->status != ASSAY_OK || *known != ASSAY_NO_NODE)
         return p->status == ASSAY_OK ? *known : 0;
     uint32_t slot;
-    if (node->place == ASSAY_PLACE_SCALAR || !assay_op_is_elementwise(node->op)) {
+    if (node->place == ASSAY_PLACE_SCALAR || !is_operation(p, node)) {
         slot = add_leaf(p, index);
         if (differs && raw)
             slot = scale(p, slot, node->power);
+    } else if (node->op == ASSAY_OP_CROSS) {
+        slot = plan_cross(p, node);
     } else {
         slot = plan_operation(p, node, raw && differs);
     }
@@ -162,9 +183,14 @@ void assay_rows_reset(assay_rows *rows) {
 }
 
 assay_status assay_rows_plan(assay_rows *rows, const assay_graph *graph, const uint32_t *nodes,
-                             size_t n_nodes, assay_layout layout, bool factors, bool raw, assay_error *err) {
+                             size_t n_nodes, assay_layout layout, bool factors, bool raw, size_t n_cross,
+                             assay_error *err) {
     *rows = (assay_rows){0};
-    planner p = {.rows = rows, .graph = graph, .scaled = layout == ASSAY_OWN_TIME && factors, .err = err};
+    planner p = {.rows = rows,
+                 .graph = graph,
+                 .scaled = layout == ASSAY_OWN_TIME && factors,
+                 .has_cross = n_cross != 0,
+                 .err = err};
     p.slot[0] = malloc((graph->n + 1) * sizeof(uint32_t));
     p.slot[1] = malloc((graph->n + 1) * sizeof(uint32_t));
     rows->root = malloc((n_nodes + 1) * sizeof *rows->root);
@@ -186,7 +212,11 @@ assay_status assay_rows_plan(assay_rows *rows, const assay_graph *graph, const u
                             rows->n_leaves + rows->n_registers, MOST_SLOTS);
     if (p.status != ASSAY_OK)
         return p.status;
-    rows->registers = assay_aligned_alloc((rows->n_registers + 1) * (size_t)ASSAY_ROW_TILE, sizeof(double));
+    rows->width = ASSAY_ROW_TILE;
+    for (size_t i = 0; i < rows->n_code; i++)
+        rows->width = rows->code[i].op == ASSAY_OP_CROSS && n_cross > rows->width ? n_cross : rows->width;
+    rows->width = (rows->width + 7) / 8 * 8;
+    rows->registers = assay_aligned_alloc((rows->n_registers + 1) * rows->width, sizeof(double));
     return rows->registers == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for an expression")
                                    : ASSAY_OK;
 }
@@ -309,7 +339,8 @@ static unary_row *unary_of(assay_op op) {
     }
 }
 
-static void run_code(const assay_instruction *code, const double *const *slot, size_t n, double *out) {
+static void run_code(const assay_instruction *code, const double *const *slot, size_t n,
+                     const assay_cross_bar *bar, double *out) {
     const double *a = slot[code->in[0]], *b = slot[code->in[1]];
     unary_row *unary = unary_of(code->op);
     binary_row *binary = binary_of(code->op);
@@ -317,22 +348,25 @@ static void run_code(const assay_instruction *code, const double *const *slot, s
         unary(n, a, out);
     else if (binary != NULL)
         binary(n, a, b, out);
+    else if (code->op == ASSAY_OP_CROSS)
+        assay_cross_compute(assay_cross_at(code->cross), bar, b, a, 0, out);
     else if (code->op == ASSAY_OP_IF)
         row_if(n, a, b, slot[code->in[2]], out);
     else
         row_calls(code->op, n, a, b, out);
 }
 
-void assay_rows_run(const assay_rows *r, const double *const *leaf, size_t n, double *const *out) {
+void assay_rows_run(const assay_rows *r, const double *const *leaf, size_t n, const assay_cross_bar *bar,
+                    double *const *out) {
     const double *slot[MOST_SLOTS];
     for (size_t i = 0; i < r->n_registers; i++)
-        slot[r->n_leaves + i] = r->registers + i * ASSAY_ROW_TILE;
-    for (size_t first = 0; first < n; first += ASSAY_ROW_TILE) {
-        size_t size = n - first < ASSAY_ROW_TILE ? n - first : ASSAY_ROW_TILE;
+        slot[r->n_leaves + i] = r->registers + i * r->width;
+    for (size_t first = 0; first < n; first += r->width) {
+        size_t size = n - first < r->width ? n - first : r->width;
         for (size_t i = 0; i < r->n_leaves; i++)
             slot[i] = leaf[i] + first;
         for (size_t i = 0; i < r->n_code; i++)
-            run_code(&r->code[i], slot, size, r->registers + (r->code[i].out - r->n_leaves) * ASSAY_ROW_TILE);
+            run_code(&r->code[i], slot, size, bar, r->registers + (r->code[i].out - r->n_leaves) * r->width);
         for (size_t i = 0; i < r->n_roots; i++) {
             if (out[i] != NULL)
                 memcpy(out[i] + first, slot[r->root[i]], size * sizeof(double));

@@ -7,14 +7,17 @@
 #ifndef ASSAY_EXPRESSION_ROWS_H
 #define ASSAY_EXPRESSION_ROWS_H
 
+#include "expression/cross.h"
 #include "expression/graph.h"
 
-/* Symbols that are computed at once: all rows of a tile stay in the cache. */
+/* Symbols that are computed at once, so that all rows of a tile stay in the cache; with cross-sections among the operations, all
+ * symbols of the bar. */
 enum { ASSAY_ROW_TILE = 512 };
 
 typedef struct assay_instruction {
     assay_op op;
-    uint32_t out, in[ASSAY_MOST_INPUTS]; /* slots */
+    uint32_t out, in[ASSAY_MOST_INPUTS]; /* slots; of a cross-section: the series, then closes */
+    uint32_t cross;                      /* which cross-section */
 } assay_instruction;
 
 /* A row that comes from outside. */
@@ -31,19 +34,23 @@ typedef struct assay_rows {
     uint32_t *root; /* slot of each result */
     size_t n_roots;
     uint32_t n_registers;
-    double *registers; /* n_registers x ASSAY_ROW_TILE */
+    size_t width;      /* of a tile */
+    double *registers; /* n_registers x width */
 } assay_rows;
 
 typedef enum assay_layout { ASSAY_CALENDAR, ASSAY_OWN_TIME } assay_layout;
 
 /* Plans the rows of these nodes. `factors`: false where no symbol has one, so that both scales are the same. `raw`: results at
- * the raw scale. Reset it in every case. ASSAY_E_NOMEM. */
+ * the raw scale. n_cross: 0, or the symbols of a bar, whose cheap cross-sections are then operations, not leaves (calendar
+ * alone). Reset it in every case. ASSAY_E_NOMEM, ASSAY_E_CONFIG (too large). */
 ASSAY_NODISCARD assay_status assay_rows_plan(assay_rows *rows, const assay_graph *graph,
                                              const uint32_t *nodes, size_t n_nodes, assay_layout layout,
-                                             bool factors, bool raw, assay_error *err);
+                                             bool factors, bool raw, size_t n_cross, assay_error *err);
 void assay_rows_reset(assay_rows *rows);
 
-/* Computes n symbols. leaf[i]: row of leaf i; out[i]: where to write result i, NULL: not wanted. */
-void assay_rows_run(const assay_rows *rows, const double *const *leaf, size_t n, double *const *out);
+/* Computes n symbols. leaf[i]: row of leaf i; `bar`: for cross-sections, else NULL; out[i]: where to write result i, NULL: not
+ * wanted. */
+void assay_rows_run(const assay_rows *rows, const double *const *leaf, size_t n, const assay_cross_bar *bar,
+                    double *const *out);
 
 #endif

@@ -35,10 +35,10 @@ static size_t list_roots(const assay_rule *rule,
     return n;
 }
 
-static assay_status plan(const assay_rule *rule, assay_rows *out_rows, assay_error *err) {
+static assay_status plan(const assay_rule *rule, size_t n_symbols, assay_rows *out_rows, assay_error *err) {
     uint32_t root[ASSAY_N_RULE_ACTIONS * ASSAY_N_RULE_PARTS];
     size_t n = list_roots(rule, root);
-    return assay_rows_plan(out_rows, &rule->graph, root, n, ASSAY_CALENDAR, false, true, err);
+    return assay_rows_plan(out_rows, &rule->graph, root, n, ASSAY_CALENDAR, false, true, n_symbols, err);
 }
 
 static assay_status add_feature(assay_rule *rule, uint32_t node, assay_error *err) {
@@ -77,16 +77,55 @@ static void take_bounds(assay_rule *rule, const assay_node *n) {
     }
 }
 
+/* Whether a node is the same for all symbols of a bar: of constants, parameters and how often the rule was asked. */
+static bool is_of_bar(const assay_graph *g, uint32_t index) {
+    const assay_node *n = &g->node[index];
+    if (n->op == ASSAY_OP_BOOK)
+        return n->number == ASSAY_BOOK_TIMES_ASKED;
+    if (n->op == ASSAY_OP_CONST || n->op == ASSAY_OP_PARAM)
+        return true;
+    if (!assay_op_is_elementwise(n->op))
+        return false;
+    for (unsigned i = 0; i < n->n_in; i++) {
+        if (!is_of_bar(g, n->in[i]))
+            return false;
+    }
+    return true;
+}
+
+/* A part of an "and" that is the same for all symbols: where it is 0, nothing else needs to be computed. */
+static uint32_t find_guard(const assay_rule *rule, uint32_t index) {
+    if (index == ASSAY_NO_NODE || is_of_bar(&rule->graph, index))
+        return index;
+    const assay_node *n = &rule->graph.node[index];
+    if (n->op != ASSAY_OP_AND)
+        return ASSAY_NO_NODE;
+    uint32_t left = find_guard(rule, n->in[0]);
+    return left != ASSAY_NO_NODE ? left : find_guard(rule, n->in[1]);
+}
+
 assay_status assay_rule_bind(assay_rule *rule, assay_error *err) {
     assay_rows rows;
-    assay_status status = plan(rule, &rows, err);
+    const assay_node price = {
+        .op = ASSAY_OP_PRICE, .place = ASSAY_PLACE_SERIES, .power = 1, .number = ASSAY_COLUMN_CLOSE};
+    uint32_t unused; /* cross-sections look for it */
+    assay_status status = assay_graph_add(&rule->graph, &price, &unused, err);
+    if (status != ASSAY_OK)
+        return status;
+    status = plan(rule, 1, &rows, err);
     for (size_t i = 0; status == ASSAY_OK && i < rows.n_leaves; i++) {
         if (is_feature(rule->graph.node[rows.leaf[i].node].op))
             status = add_feature(rule, rows.leaf[i].node, err);
     }
+    for (size_t i = 0; i < rows.n_code; i++) {
+        if (rows.code[i].op == ASSAY_OP_CROSS && assay_cross_at(rows.code[i].cross)->by_sector)
+            rule->needs_sectors = assay_cross_at(rows.code[i].cross);
+    }
     assay_rows_reset(&rows);
     for (uint32_t i = 0; i < rule->graph.n; i++)
         take_bounds(rule, &rule->graph.node[i]);
+    for (int a = 0; a < ASSAY_N_RULE_ACTIONS; a++)
+        rule->guard[a] = find_guard(rule, rule->node[a][ASSAY_RULE_CONDITION]);
     return status;
 }
 
@@ -152,6 +191,7 @@ typedef struct rule_state {
     const double **row; /* of each leaf */
     double *results;    /* n_roots x stride */
     double **result;    /* of each root */
+    assay_cross_bar cross;
     const double *part[ASSAY_N_RULE_ACTIONS][ASSAY_N_RULE_PARTS]; /* results; NULL: its default */
 } rule_state;
 
@@ -160,6 +200,7 @@ void assay_rule_destroy_state(void *state) {
     if (st == NULL)
         return;
     assay_rows_reset(&st->rows);
+    assay_cross_bar_reset(&st->cross);
     free(st->constants);
     free(st->row);
     free(st->results);
@@ -206,7 +247,9 @@ assay_status assay_rule_create_state(const void *context, const double *params, 
     st->rule = context;
     st->n = n_symbols;
     st->stride = (n_symbols + 7) / 8 * 8;
-    assay_status status = plan(st->rule, &st->rows, err);
+    assay_status status = plan(st->rule, n_symbols, &st->rows, err);
+    if (status == ASSAY_OK)
+        status = assay_cross_bar_init(&st->cross, n_symbols, err);
     if (status != ASSAY_OK)
         return status;
     st->constants = assay_aligned_alloc((st->rows.n_leaves + 1) * st->stride, sizeof(double));
@@ -260,6 +303,27 @@ static double part_of(const rule_state *st, int action, int part, size_t s, doub
     return row == NULL ? otherwise : row[s];
 }
 
+/* The value of a node that is the same for all symbols of the bar. */
+static double bar_value(const assay_graph *g, uint32_t index, const double *params, uint64_t times_asked) {
+    const assay_node *n = &g->node[index];
+    if (n->op == ASSAY_OP_BOOK)
+        return (double)times_asked;
+    if (n->place == ASSAY_PLACE_SCALAR)
+        return assay_scalar_value(g, index, params);
+    double in[ASSAY_MOST_INPUTS] = {0};
+    for (unsigned i = 0; i < n->n_in; i++)
+        in[i] = bar_value(g, n->in[i], params, times_asked);
+    return assay_op_value(n->op, in[0], in[1], in[2]);
+}
+
+static bool can_hold(const rule_state *st, int action, const double *params, uint64_t times_asked) {
+    uint32_t guard = st->rule->guard[action];
+    if (guard == ASSAY_NO_NODE || action == ASSAY_RULE_TARGET)
+        return true;
+    return bar_value(&st->rule->graph, guard, params, times_asked) !=
+           0; /* NaN is not 0: the rows will tell */
+}
+
 /* Whether an action's condition holds; of target: whether there is a weight. */
 static bool holds(const rule_state *st, int action, size_t s) {
     double value = st->part[action][ASSAY_RULE_CONDITION][s];
@@ -286,13 +350,19 @@ assay_status assay_rule_on_bar(void *state, const double *params, const assay_vi
     rule_state *st = state;
     const double *close = assay_view_close(view);
     int action[ASSAY_N_RULE_ACTIONS], n_actions = 0;
-    (void)params;
-    set_leaves(st, view);
-    assay_rows_run(&st->rows, st->row, st->n, st->result);
     for (int a = 0; a < ASSAY_N_RULE_ACTIONS; a++) {
-        if (st->part[a][ASSAY_RULE_CONDITION] != NULL)
+        if (st->part[a][ASSAY_RULE_CONDITION] != NULL &&
+            can_hold(st, a, params, assay_view_times_asked(view)))
             action[n_actions++] = a;
     }
+    if (n_actions == 0)
+        return ASSAY_OK;
+    st->cross.sector = assay_view_sectors(view);
+    st->cross.n_sectors = assay_view_n_sectors(view);
+    if (st->rule->needs_sectors != NULL && st->cross.sector == NULL)
+        return assay_cross_refuse_sectors(st->rule->needs_sectors, err);
+    set_leaves(st, view);
+    assay_rows_run(&st->rows, st->row, st->n, &st->cross, st->result);
     for (size_t s = 0; s < st->n; s++) {
         for (int i = 0; i < n_actions; i++) {
             if (!holds(st, action[i], s) || isnan(close[s]))

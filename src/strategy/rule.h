@@ -3,6 +3,7 @@
 #define ASSAY_STRATEGY_RULE_H
 
 #include "assay/assay_rule.h"
+#include "expression/cross.h"
 #include "expression/graph.h"
 
 /* In the order in which they are looked at: of several that hold for a symbol, the first is its signal. Exits come first. */
@@ -35,6 +36,9 @@ typedef struct assay_rule {
     uint32_t feature[ASSAY_MAX_FEATURES]; /* nodes that are features */
     char *feature_text[ASSAY_MAX_FEATURES];
     uint32_t n_features;
+    uint32_t guard
+        [ASSAY_N_RULE_ACTIONS]; /* a condition that is the same for all symbols of a bar; ASSAY_NO_NODE: none */
+    const assay_cross *needs_sectors; /* of the decision; NULL: none does */
     assay_param *params;
     assay_definition *definitions;
     assay_signal_kind *kinds;

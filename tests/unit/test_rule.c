@@ -5,6 +5,8 @@
 
 #include "support.h"
 
+#include "built_in_rules.h"
+
 #include "assay/assay_rule.h"
 #include "assay/assay_sweep.h"
 #include "expression/graph.h"
@@ -294,86 +296,6 @@ static void written_text_reads_back(void **state) {
 
 /* --- the built-in strategies as rules --- */
 
-static const assay_rule_line momentum_lines[] = {
-    {"parameters", "lookback", "20"},
-    {"parameters", "threshold", "0.10"},
-    {"define", "m", "return(close, lookback)"},
-    {"rule", "buy", "m > threshold"},
-    {"rule", "buy_type", "momentum_strong"},
-    {"rule", "buy_reason", "Momentum: {m:.2%}"},
-    {"rule", "sell", "m < -threshold"},
-    {"rule", "sell_type", "momentum_weak"},
-    {"rule", "sell_target", "0.5"},
-    {"rule", "sell_reason", "Negative momentum: {m:.2%}"},
-    {"rule", "score", "abs(m)"},
-    {"rule", "strength", "min(abs(m) / (2 * threshold), 1)"},
-};
-
-static const assay_rule_line reversion_lines[] = {
-    {"parameters", "lookback", "20"},
-    {"parameters", "z_threshold", "2"},
-    {"define", "z", "zscore(close, lookback, 1e-6)"},
-    {"rule", "buy", "z < -z_threshold"},
-    {"rule", "buy_type", "reversion_oversold"},
-    {"rule", "buy_reason", "Oversold: {z:.2f}\xcf\x83 below mean"},
-    {"rule", "sell", "z > z_threshold"},
-    {"rule", "sell_type", "reversion_overbought"},
-    {"rule", "sell_target", "0.5"},
-    {"rule", "sell_reason", "Overbought: {z:.2f}\xcf\x83 above mean"},
-    {"rule", "score", "abs(z)"},
-    {"rule", "strength", "min(abs(z) / (2 * z_threshold), 1)"},
-};
-
-static const assay_rule_line rotation_lines[] = {
-    {"parameters", "lookback", "60"},
-    {"parameters", "rotation_freq", "5"},
-    {"define", "r", "return(close, lookback)"},
-    {"define", "turn", "times_asked % rotation_freq == 0"},
-    {"rule", "reduce", "turn and worst_sector(r)"},
-    {"rule", "reduce_type", "sector_rotation_exit"},
-    {"rule", "reduce_target", "0.25"},
-    {"rule", "reduce_reason", "Exit the worst sector: {sector_mean(r):.2%}"},
-    {"rule", "increase", "turn and best_sector(r)"},
-    {"rule", "increase_type", "sector_rotation_enter"},
-    {"rule", "increase_reason", "Enter the best sector: {sector_mean(r):.2%}"},
-    {"rule", "score", "if(isnan(r), -inf, r)"},
-    {"rule", "strength", "0.7"},
-};
-
-static const assay_rule_line beta_lines[] = {
-    {"parameters", "target_beta", "1"},
-    {"parameters", "lookback", "60"},
-    {"parameters", "band", "0.2"},
-    {"define", "b", "market_beta(lookback)"},
-    {"rule", "reduce", "b > target_beta + band"},
-    {"rule", "reduce_type", "beta_high"},
-    {"rule", "reduce_target", "0.5"},
-    {"rule", "reduce_reason", "Beta {b:.2f} above target"},
-    {"rule", "increase", "b < target_beta - band"},
-    {"rule", "increase_type", "beta_low"},
-    {"rule", "increase_reason", "Beta {b:.2f} below target"},
-    {"rule", "score", "abs(b - target_beta)"},
-    {"rule", "strength", "if(target_beta == 0, 1, min(abs(b - target_beta) / abs(target_beta), 1))"},
-};
-
-static const struct {
-    const char *name;
-    const assay_rule_line *line;
-    size_t n_lines;
-    const char *const settings[8];
-} as_rules[] = {
-    {"momentum", momentum_lines, LENGTH(momentum_lines), {"lookback", "30", "threshold", "0.07", NULL}},
-    {"mean_reversion",
-     reversion_lines,
-     LENGTH(reversion_lines),
-     {"lookback", "15", "z_threshold", "1.5", NULL}},
-    {"sector_rotation",
-     rotation_lines,
-     LENGTH(rotation_lines),
-     {"lookback", "40", "rotation_freq", "3", NULL}},
-    {"portfolio_beta", beta_lines, LENGTH(beta_lines), {"lookback", "50", "target_beta", "0.9", NULL}},
-};
-
 static void set_sectors(assay_panel *panel) {
     static const char *const names[] = {"Energy", "Banks", NULL, "Tech"};
     const char *sectors[200];
@@ -406,10 +328,11 @@ static void built_in_strategies_as_rules(void **state) {
     (void)state;
     assay_panel *panel = panel_of_sample(60, 700, 11);
     set_sectors(panel);
-    for (size_t i = 0; i < LENGTH(as_rules); i++) {
-        assay_strategy *rule = make_rule(as_rules[i].line, as_rules[i].n_lines);
-        assay_result *a = run_with(panel, assay_strategy_find(as_rules[i].name, NULL), as_rules[i].settings);
-        assay_result *b = run_with(panel, rule, as_rules[i].settings);
+    for (size_t i = 0; i < N_BUILT_IN_RULES; i++) {
+        assay_strategy *rule = make_rule(built_in_rules[i].line, built_in_rules[i].n_lines);
+        assay_result *a =
+            run_with(panel, assay_strategy_find(built_in_rules[i].name, NULL), built_in_rules[i].settings);
+        assay_result *b = run_with(panel, rule, built_in_rules[i].settings);
         assert_same_signals(a, b);
         assert_int_equal(n_fills(a), n_fills(b));
         assert_number(metric_of(a, "total_return_pct"), metric_of(b, "total_return_pct"));

@@ -93,8 +93,8 @@ static assay_status cheat_on_bar(void *state, const double *params, const assay_
     return ASSAY_OK;
 }
 
-static assay_status cheat_create(const void *context, const double *params, size_t n_symbols, void **out_state,
-                                 assay_error *err) {
+static assay_status cheat_create(const void *context, const double *params, size_t n_symbols,
+                                 void **out_state, assay_error *err) {
     (void)params;
     (void)n_symbols;
     cheat **copy = malloc(sizeof *copy);
@@ -197,12 +197,12 @@ static void built_in_strategies_are_blind(void **state) {
         const assay_strategy *s = assay_strategy_at(i);
         bool z = strcmp(s->name, "mean_reversion") == 0;
         const char *threshold = z ? "z_threshold" : NULL; /* ends the list for the others */
-        expect_blind(s->name, verify(panel, s, (const char *const[]){"lookback", "10", threshold, "1", NULL}));
         expect_blind(s->name,
-                     verify(panel, s,
-                            (const char *const[]){"lookback", "7", "fill", "close", "slippage_model", "impact",
-                                                  "rebalance_frequency", "weekly", "allow_short", "true",
-                                                  threshold, "0.8", NULL}));
+                     verify(panel, s, (const char *const[]){"lookback", "10", threshold, "1", NULL}));
+        expect_blind(s->name, verify(panel, s,
+                                     (const char *const[]){"lookback", "7", "fill", "close", "slippage_model",
+                                                           "impact", "rebalance_frequency", "weekly",
+                                                           "allow_short", "true", threshold, "0.8", NULL}));
     }
     assay_panel_destroy(panel);
 }
@@ -216,10 +216,10 @@ static void ensembles_are_blind(void **state) {
     static const char *const ways[] = {"union", "vote", "sleeves"};
     for (size_t i = 0; i < 3; i++)
         expect_blind(ways[i], verify(panel, ensemble,
-                                     (const char *const[]){"combine", ways[i], "momentum.lookback", "8",
-                                                           "mean_reversion.lookback", "8", "mean_reversion.z_threshold",
-                                                           "1", "portfolio_beta.lookback", "15", "vote_threshold",
-                                                           "0.3", NULL}));
+                                     (const char *const[]){
+                                         "combine", ways[i], "momentum.lookback", "8",
+                                         "mean_reversion.lookback", "8", "mean_reversion.z_threshold", "1",
+                                         "portfolio_beta.lookback", "15", "vote_threshold", "0.3", NULL}));
     assay_strategy_destroy(ensemble);
     assay_panel_destroy(panel);
 }
@@ -313,7 +313,8 @@ static void perturbed_panels_share_the_past(void **state) {
                 size_t was;
                 assert_true(assay_panel_find_symbol(panel, other->name[s], &was));
                 for (int c = 0; c < ASSAY_N_PRICE_COLUMNS && t <= cut; c++)
-                    assert_number(other->column[c][t * other->stride + s], panel->column[c][t * panel->stride + was]);
+                    assert_number(other->column[c][t * other->stride + s],
+                                  panel->column[c][t * panel->stride + was]);
                 differs = differs || t > cut || other->n_bars < panel->n_bars;
             }
         }
@@ -354,9 +355,12 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cheats_are_caught),      cmocka_unit_test(built_in_strategies_are_blind),
-        cmocka_unit_test(ensembles_are_blind),    cmocka_unit_test(rules_are_blind),
-        cmocka_unit_test(a_walkforward_is_blind), cmocka_unit_test(perturbed_panels_share_the_past),
+        cmocka_unit_test(cheats_are_caught),
+        cmocka_unit_test(built_in_strategies_are_blind),
+        cmocka_unit_test(ensembles_are_blind),
+        cmocka_unit_test(rules_are_blind),
+        cmocka_unit_test(a_walkforward_is_blind),
+        cmocka_unit_test(perturbed_panels_share_the_past),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
