@@ -22,6 +22,15 @@ static const char *const wanted_names[ASSAY_N_PRICES] = {
 
 /* --- columns --- */
 
+bool assay_prices_knows(const char *name) {
+    for (size_t i = 0; i < ASSAY_N_PRICES; i++) {
+        if (strcasecmp(name, wanted_names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static assay_wanted_type wanted_type(size_t index) {
     switch (index) {
     case ASSAY_PRICES_TIMESTAMP:
@@ -108,7 +117,7 @@ static bool has_end(const assay_load_spec *spec) {
     return spec->end_us != INT64_MAX;
 }
 
-void assay_prices_filter(const assay_prices_table *table, const assay_load_spec *spec, assay_sql *sql) {
+static void add_filter(const assay_prices_table *table, const assay_load_spec *spec, assay_sql *sql) {
     const char *word = " WHERE ";
     if (spec->symbols != NULL) {
         assay_sql_add(sql, "%s%s IN (SELECT unnest($2))", word, table->column[ASSAY_PRICES_SYMBOL].read);
@@ -162,7 +171,7 @@ void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *sp
                       updated->present ? updated->read : "NULL", created->present ? created->read : "NULL");
     }
     assay_sql_add(sql, " FROM " SOURCE "%s)", with_version ? ", filename='assay_file'" : "");
-    assay_prices_filter(table, spec, sql);
+    add_filter(table, spec, sql);
 }
 
 /* --- frequency and currency --- */
@@ -220,7 +229,7 @@ static assay_status scan_kinds(assay_store *store, assay_prices_table *table, co
     only_symbols.end_us = INT64_MAX;
     assay_prices_table unfiltered = *table;
     unfiltered.n_spellings = 0;
-    assay_prices_filter(&unfiltered, &only_symbols, &sql);
+    add_filter(&unfiltered, &only_symbols, &sql);
     assay_sql_add(&sql, " ORDER BY ALL");
     assay_arg args[4];
     size_t n_args = assay_prices_args(&unfiltered, &only_symbols, args);

@@ -53,8 +53,8 @@ void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *sp
                       assay_sql *sql);
 size_t assay_prices_args(const assay_prices_table *table, const assay_load_spec *spec, assay_arg out_args[4]);
 
-/* Appends " WHERE …" of the same rows, over the same arguments: what of the symbols, the end and the frequency is asked for. */
-void assay_prices_filter(const assay_prices_table *table, const assay_load_spec *spec, assay_sql *sql);
+/* Whether a column of the prices table is one of those above, in any case. */
+bool assay_prices_knows(const char *name);
 
 /* Makes the error of a failed read (assay_files_diagnose). */
 assay_status assay_prices_diagnose(assay_store *store, const assay_prices_table *table,

@@ -96,8 +96,9 @@ static bool find_bad_text(assay_store *store, const assay_files *files, const as
         assay_cursor_copy(&cursor, 2, symbol, sizeof symbol);
         assay_cursor_copy(&cursor, 3, time, sizeof time);
         (void)assay_error_set(
-            err, ASSAY_E_DATA, "%s: column %s has the text \"%s\" (symbol %s, %s), which is not %s; correct it",
-            file, column->name, value, symbol, time,
+            err, ASSAY_E_DATA,
+            "%s: column %s has the text \"%s\" (symbol %s, %s), which is not %s; correct it", file,
+            column->name, value, symbol, time,
             column->wanted == ASSAY_WANTED_TIME ? "a timestamp" : "a number");
     }
     assay_cursor_close(&cursor);
