@@ -44,6 +44,38 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_panel(assay_store *store
                                                               assay_load_report *out_report,
                                                               assay_error *err);
 
+/* --- what a panel has beside prices: loaded before it is used --- */
+
+/* Gives each symbol of the panel that has no sector yet the one of its newest row in fundamental_analysis (column sector; rows
+ * after the panel's last bar are not read). Nothing happens where the database has no such table or column. Sectors from
+ * elsewhere go first (assay_panel_set_sectors). ASSAY_E_DATA, ASSAY_E_IO, ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_sectors(assay_store *store, assay_panel *panel,
+                                                                assay_error *err);
+
+/* Loads `symbol` alone, as `spec` (whose symbols are not looked at) loaded the panel, and sets it as the panel's benchmark; the
+ * panel may have the symbol, too. Without a frequency in `spec`: that of the store's last load. The errors of
+ * assay_store_load_panel; ASSAY_E_DATA: it has no return at any bar of the panel. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_benchmark(assay_store *store,
+                                                                  const assay_load_spec *spec,
+                                                                  const char *symbol, assay_panel *panel,
+                                                                  assay_error *err);
+
+/* How columns beside prices become known. */
+typedef struct assay_column_spec {
+    const char *frequency; /* of the run, as assay_load_report has it; NULL: daily */
+    int64_t max_age_days;  /* a value that became known longer ago is dropped */
+    int64_t
+        lag_days; /* from a row's timestamp until it is known: of fundamental_analysis, where it does not say */
+} assay_column_spec;
+
+/* Adds columns to the panel by their names (docs/database.md says where they are looked for, and when a value is known). Where
+ * out_found is NULL a column that is not found is an error; else out_found[i] says whether names[i] was. ASSAY_E_NOT_FOUND
+ * (with the nearest name and where it was looked for), ASSAY_E_DATA (file and value), ASSAY_E_IO, ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_columns(assay_store *store, assay_panel *panel,
+                                                                const assay_column_spec *spec,
+                                                                const char *const *names, size_t n,
+                                                                bool *out_found, assay_error *err);
+
 /* What identifies a stored run beside its records. Strings are copied. */
 typedef struct assay_run_info {
     const char *run_id;          /* file name of the run's tables: [A-Za-z0-9._-]{1,128}, no leading dot */

@@ -47,7 +47,7 @@ typedef struct assay_param {
 } assay_param;
 
 /* One kind of signal. Reason text is made when somebody reads it: `reason_before`, then value x reason_scale with
- * reason_decimals decimals (-1: no number), then `reason_after`. */
+ * reason_decimals decimals, then `reason_after`; with reason_scale 0 there is no number. */
 typedef struct assay_signal_kind {
     const char *signal_type; /* "momentum_strong" */
     assay_action action;
@@ -112,6 +112,8 @@ struct assay_strategy {
     /* Non-NULL: the strategy is this form, and on_bar is not called. */
     const assay_threshold_form *threshold_form;
 
+    bool needs_sectors; /* it asks for sectors, which are then loaded; without it the view has none */
+
     /* The rest is for strategies that are made while the program runs; leave it out. */
     const char *reference; /* what names it in a configuration; NULL: its name */
     const struct assay_ensemble *ensemble;
@@ -134,7 +136,7 @@ ASSAY_API const double *assay_view_column(const assay_view *view, int column);
 ASSAY_API double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t lag);
 /* The name of a symbol; owned by the panel. */
 ASSAY_API const char *assay_view_symbol(const assay_view *view, size_t symbol);
-/* Sectors are numbered in byte order of their names. n_symbols numbers, ASSAY_VIEW_NO_SECTOR for a symbol without one; NULL
+/* Sectors, of a strategy that needs_sectors. They are numbered in byte order of their names. n_symbols numbers, ASSAY_VIEW_NO_SECTOR for a symbol without one; NULL
  * where no symbol has a sector. */
 #define ASSAY_VIEW_NO_SECTOR UINT32_MAX
 ASSAY_API const uint32_t *assay_view_sectors(const assay_view *view);

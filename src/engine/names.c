@@ -108,8 +108,8 @@ void assay_signal_reason(const assay_strategy *strategy, const assay_signal *sig
     if (size == 0)
         return;
     double shown = signal->value * kind->reason_scale;
-    size_t length = write_decimal(shown, kind->reason_decimals, number);
-    if (length == 0 && kind->reason_decimals >= 0)
+    size_t length = kind->reason_scale == 0 ? 0 : write_decimal(shown, kind->reason_decimals, number);
+    if (length == 0 && kind->reason_scale != 0)
         length = (size_t)snprintf(number, sizeof number, "%.6g", shown);
     size_t used = append(out_text, size, 0, kind->reason_before, strlen(kind->reason_before));
     used = append(out_text, size, used, number, length);

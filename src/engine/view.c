@@ -44,7 +44,7 @@ const char *assay_view_symbol(const assay_view *view, size_t symbol) {
 }
 
 const uint32_t *assay_view_sectors(const assay_view *view) {
-    return view->st->market->panel->sector;
+    return view->asked->strategy->needs_sectors ? view->st->market->panel->sector : NULL;
 }
 
 size_t assay_view_n_sectors(const assay_view *view) {

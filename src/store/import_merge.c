@@ -50,7 +50,7 @@ static assay_status find_hits(const assay_merge *merge, assay_prices_table *tabl
                                      ASSAY_PRICES_CLOSE, ASSAY_PRICES_VOLUME};
     assay_sql sql = {0};
     assay_arg files = assay_arg_list((const char *const *)table->files.path, table->files.count);
-    const assay_prices_column *frequency = &table->column[ASSAY_PRICES_FREQUENCY];
+    const assay_typed_column *frequency = &table->column[ASSAY_PRICES_FREQUENCY];
     assay_sql_add(&sql,
                   "CREATE TEMP TABLE assay_hits AS SELECT s.rowid AS stage_row, e.assay_file, e.created");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -192,7 +192,7 @@ static assay_status make_new(const assay_merge *merge, assay_partition partition
 /* The rows of the file $1 that no new row replaces. The file's columns come with ours beside them, so that a column that the
  * file lacks is there. */
 static void add_kept_rows(const assay_prices_table *table, assay_sql *sql) {
-    const assay_prices_column *time = &table->column[ASSAY_PRICES_TIMESTAMP];
+    const assay_typed_column *time = &table->column[ASSAY_PRICES_TIMESTAMP];
     const char *at =
         time->is_plain ? "e.\"timestamp\"" : "CAST(CAST(e.\"timestamp\" AS VARCHAR) AS TIMESTAMP)";
     assay_sql_add(sql,
@@ -210,7 +210,7 @@ static void add_kept_rows(const assay_prices_table *table, assay_sql *sql) {
 static void add_casts(const assay_prices_table *table, assay_sql *sql) {
     const char *word = " REPLACE (";
     for (size_t i = 0; i < ASSAY_N_PRICES; i++) {
-        const assay_prices_column *column = &table->column[i];
+        const assay_typed_column *column = &table->column[i];
         bool number = i >= ASSAY_PRICES_OPEN && i <= ASSAY_PRICES_CLOSE;
         bool time = i == ASSAY_PRICES_TIMESTAMP || i == ASSAY_PRICES_UPDATED || i == ASSAY_PRICES_CREATED;
         if (!column->present || column->is_plain || (!number && !time && i != ASSAY_PRICES_SYMBOL)) {

@@ -22,74 +22,28 @@ static const char *const wanted_names[ASSAY_N_PRICES] = {
 
 /* --- columns --- */
 
-static bool is_number(duckdb_type type) {
-    switch (type) {
-    case DUCKDB_TYPE_TINYINT:
-    case DUCKDB_TYPE_SMALLINT:
-    case DUCKDB_TYPE_INTEGER:
-    case DUCKDB_TYPE_BIGINT:
-    case DUCKDB_TYPE_HUGEINT:
-    case DUCKDB_TYPE_UTINYINT:
-    case DUCKDB_TYPE_USMALLINT:
-    case DUCKDB_TYPE_UINTEGER:
-    case DUCKDB_TYPE_UBIGINT:
-    case DUCKDB_TYPE_UHUGEINT:
-    case DUCKDB_TYPE_FLOAT:
-    case DUCKDB_TYPE_DOUBLE:
-    case DUCKDB_TYPE_DECIMAL:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool is_time(duckdb_type type) {
-    return type == DUCKDB_TYPE_TIMESTAMP || type == DUCKDB_TYPE_TIMESTAMP_S ||
-           type == DUCKDB_TYPE_TIMESTAMP_MS || type == DUCKDB_TYPE_TIMESTAMP_NS || type == DUCKDB_TYPE_DATE ||
-           type == DUCKDB_TYPE_TIMESTAMP_TZ;
-}
-
-/* Fills read and failed; false where the type does not fit the column. */
-static bool column_sql(size_t index, assay_prices_column *column, duckdb_type type) {
-    const char *name = wanted_names[index]; /* DuckDB's identifiers ignore case, so this finds any spelling */
-    char *read = column->read;
-    size_t size = sizeof column->read;
-    bool time =
-        index == ASSAY_PRICES_TIMESTAMP || index == ASSAY_PRICES_UPDATED || index == ASSAY_PRICES_CREATED;
-    bool label =
-        index == ASSAY_PRICES_SYMBOL || index == ASSAY_PRICES_FREQUENCY || index == ASSAY_PRICES_CURRENCY;
-    column->is_text = type == DUCKDB_TYPE_VARCHAR;
-    column->is_plain =
-        type == (label ? DUCKDB_TYPE_VARCHAR : (time ? DUCKDB_TYPE_TIMESTAMP : DUCKDB_TYPE_DOUBLE));
-    if (label) {
-        (void)snprintf(read, size, column->is_text ? "\"%s\"" : "CAST(\"%s\" AS VARCHAR)", name);
-        return column->is_text || is_number(type) || type == DUCKDB_TYPE_ENUM || type == DUCKDB_TYPE_SQLNULL;
-    }
-    if (!column->is_text) {
-        if (type == DUCKDB_TYPE_TIMESTAMP_TZ) {
-            (void)snprintf(read, size, "make_timestamp(epoch_us(\"%s\"))", name);
-        } else {
-            (void)snprintf(read, size, column->is_plain ? "\"%s\"" : "CAST(\"%s\" AS %s)", name,
-                           time ? "TIMESTAMP" : "DOUBLE");
+bool assay_prices_knows(const char *name) {
+    for (size_t i = 0; i < ASSAY_N_PRICES; i++) {
+        if (strcasecmp(name, wanted_names[i]) == 0) {
+            return true;
         }
-        return time ? is_time(type) || type == DUCKDB_TYPE_SQLNULL
-                    : is_number(type) || type == DUCKDB_TYPE_SQLNULL;
     }
-    const char *target = time ? "TIMESTAMP" : "DOUBLE";
-    (void)snprintf(read, size, "CAST(nullif(trim(\"%s\"), '') AS %s)", name, target);
-    (void)snprintf(column->failed, sizeof column->failed,
-                   "nullif(trim(\"%s\"), '') IS NOT NULL AND TRY_CAST(trim(\"%s\") AS %s) IS NULL", name,
-                   name, target);
-    return true;
+    return false;
 }
 
-static const char *kind_wanted(size_t index) {
-    if (index == ASSAY_PRICES_TIMESTAMP || index == ASSAY_PRICES_UPDATED || index == ASSAY_PRICES_CREATED) {
-        return "a timestamp or a date";
+static assay_wanted_type wanted_type(size_t index) {
+    switch (index) {
+    case ASSAY_PRICES_TIMESTAMP:
+    case ASSAY_PRICES_UPDATED:
+    case ASSAY_PRICES_CREATED:
+        return ASSAY_WANTED_TIME;
+    case ASSAY_PRICES_SYMBOL:
+    case ASSAY_PRICES_FREQUENCY:
+    case ASSAY_PRICES_CURRENCY:
+        return ASSAY_WANTED_LABEL;
+    default:
+        return ASSAY_WANTED_NUMBER;
     }
-    bool label =
-        index == ASSAY_PRICES_SYMBOL || index == ASSAY_PRICES_FREQUENCY || index == ASSAY_PRICES_CURRENCY;
-    return label ? "text" : "numbers";
 }
 
 static assay_status read_columns(duckdb_result *result, assay_prices_table *table, assay_error *err) {
@@ -99,17 +53,15 @@ static assay_status read_columns(duckdb_result *result, assay_prices_table *tabl
         size_t used = strlen(found);
         (void)snprintf(found + used, sizeof found - used, "%s%s", c == 0 ? "" : ", ", name);
         for (size_t i = 0; i < ASSAY_N_PRICES; i++) {
-            assay_prices_column *column = &table->column[i];
             if (strcasecmp(name, wanted_names[i]) != 0) {
                 continue;
             }
-            column->present = true;
-            (void)snprintf(column->name, sizeof column->name, "%s", name);
-            if (!column_sql(i, column, duckdb_column_type(result, c))) {
+            if (!assay_typed_column_init(&table->column[i], wanted_type(i), name,
+                                         duckdb_column_type(result, c))) {
                 return assay_error_set(
                     err, ASSAY_E_DATA,
                     "the prices table of %s: column %s does not hold %s; write it as such, or rename it",
-                    table->database, name, kind_wanted(i));
+                    table->database, name, assay_wanted_name(wanted_type(i)));
             }
         }
     }
@@ -213,8 +165,8 @@ void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *sp
         }
     }
     if (with_version) {
-        const assay_prices_column *updated = &table->column[ASSAY_PRICES_UPDATED];
-        const assay_prices_column *created = &table->column[ASSAY_PRICES_CREATED];
+        const assay_typed_column *updated = &table->column[ASSAY_PRICES_UPDATED];
+        const assay_typed_column *created = &table->column[ASSAY_PRICES_CREATED];
         assay_sql_add(sql, ", coalesce(%s, %s, NULL::TIMESTAMP) AS p_version, assay_file",
                       updated->present ? updated->read : "NULL", created->present ? created->read : "NULL");
     }
@@ -268,8 +220,8 @@ static bool keep_spelling(assay_prices_table *table, const char *text, size_t si
 static assay_status scan_kinds(assay_store *store, assay_prices_table *table, const assay_load_spec *spec,
                                kinds *found, assay_error *err) {
     assay_sql sql = {0};
-    const assay_prices_column *frequency = &table->column[ASSAY_PRICES_FREQUENCY];
-    const assay_prices_column *currency = &table->column[ASSAY_PRICES_CURRENCY];
+    const assay_typed_column *frequency = &table->column[ASSAY_PRICES_FREQUENCY];
+    const assay_typed_column *currency = &table->column[ASSAY_PRICES_CURRENCY];
     assay_sql_add(&sql, "SELECT DISTINCT %s, %s FROM " SOURCE ")",
                   frequency->present ? frequency->read : "NULL::VARCHAR",
                   currency->present ? currency->read : "NULL::VARCHAR");
@@ -369,4 +321,9 @@ assay_status assay_prices_table_choose(assay_store *store, assay_prices_table *t
             table->database, list);
     }
     return status == ASSAY_OK ? choose_frequency(store, table, spec, &found, err) : status;
+}
+
+assay_status assay_prices_diagnose(assay_store *store, const assay_prices_table *table,
+                                   const assay_error *first, assay_error *err) {
+    return assay_files_diagnose(store, &table->files, table->column, ASSAY_N_PRICES, first, err);
 }

@@ -4,8 +4,7 @@
 
 #include "frequency.h"
 #include "query.h"
-#include "store.h"
-#include "table_files.h"
+#include "typed_column.h"
 
 /* The columns of the prices table that loading knows. The first ASSAY_N_READ are what a run reads, in this order. */
 enum {
@@ -26,19 +25,10 @@ enum {
     ASSAY_N_PRICES = 13
 };
 
-typedef struct assay_prices_column {
-    bool present;
-    bool is_plain;    /* the type in all files is the one we want */
-    bool is_text;     /* VARCHAR: values are cast, and a cast may fail */
-    char name[64];    /* as the files spell it */
-    char read[160];   /* SQL that gives TIMESTAMP, VARCHAR or DOUBLE */
-    char failed[320]; /* SQL that is true where the cast of a text fails; "" where it cannot */
-} assay_prices_column;
-
 typedef struct assay_prices_table {
     const char *database; /* folder, for messages */
     assay_files files;
-    assay_prices_column column[ASSAY_N_PRICES];
+    assay_typed_column column[ASSAY_N_PRICES];
     assay_sql frequency_sql; /* a row's canonical frequency; made where it is needed */
     /* the choice of frequency */
     char frequency[32];  /* canonical; "" while unknown */
@@ -63,7 +53,10 @@ void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *sp
                       assay_sql *sql);
 size_t assay_prices_args(const assay_prices_table *table, const assay_load_spec *spec, assay_arg out_args[4]);
 
-/* Makes the error of a failed read: names the file, and the value where a text could not be cast. `first` is DuckDB's. */
+/* Whether a column of the prices table is one of those above, in any case. */
+bool assay_prices_knows(const char *name);
+
+/* Makes the error of a failed read (assay_files_diagnose). */
 assay_status assay_prices_diagnose(assay_store *store, const assay_prices_table *table,
                                    const assay_error *first, assay_error *err);
 

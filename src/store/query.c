@@ -239,6 +239,19 @@ assay_status assay_cursor_open(assay_cursor *cursor, duckdb_connection connectio
     return status;
 }
 
+assay_status assay_cursor_stream(assay_cursor *cursor, duckdb_connection connection, const char *sql,
+                                 const assay_arg *args, size_t n_args, const char *what, assay_error *err) {
+    *cursor = (assay_cursor){0};
+    assay_status status = assay_query_stream(connection, sql, args, n_args, what, &cursor->result, err);
+    cursor->open = status == ASSAY_OK;
+    return status;
+}
+
+assay_status assay_cursor_check(assay_cursor *cursor, const char *what, assay_error *err) {
+    return duckdb_result_error(&cursor->result) == NULL ? ASSAY_OK
+                                                        : assay_query_error(&cursor->result, what, err);
+}
+
 bool assay_cursor_next(assay_cursor *cursor) {
     if (!cursor->open) {
         return false;

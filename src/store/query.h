@@ -83,6 +83,12 @@ typedef struct assay_cursor {
 ASSAY_NODISCARD assay_status assay_cursor_open(assay_cursor *cursor, duckdb_connection connection,
                                                const char *sql, const assay_arg *args, size_t n_args,
                                                const char *what, assay_error *err);
+/* The same over assay_query_stream: ask assay_cursor_check after the last row. */
+ASSAY_NODISCARD assay_status assay_cursor_stream(assay_cursor *cursor, duckdb_connection connection,
+                                                 const char *sql, const assay_arg *args, size_t n_args,
+                                                 const char *what, assay_error *err);
+/* Whether the stream broke on the way. */
+ASSAY_NODISCARD assay_status assay_cursor_check(assay_cursor *cursor, const char *what, assay_error *err);
 bool assay_cursor_next(assay_cursor *cursor);
 void assay_cursor_close(assay_cursor *cursor);
 bool assay_cursor_is_null(const assay_cursor *cursor, idx_t column);

@@ -119,11 +119,15 @@ assay_status assay_rule_bind(assay_rule *rule, assay_error *err) {
     }
     for (size_t i = 0; i < rows.n_code; i++) {
         if (rows.code[i].op == ASSAY_OP_CROSS && assay_cross_at(rows.code[i].cross)->by_sector)
-            rule->needs_sectors = assay_cross_at(rows.code[i].cross);
+            rule->decides_by_sector = assay_cross_at(rows.code[i].cross);
     }
     assay_rows_reset(&rows);
-    for (uint32_t i = 0; i < rule->graph.n; i++)
-        take_bounds(rule, &rule->graph.node[i]);
+    for (uint32_t i = 0; i < rule->graph.n; i++) {
+        const assay_node *node = &rule->graph.node[i];
+        take_bounds(rule, node);
+        rule->needs_sectors =
+            rule->needs_sectors || (node->op == ASSAY_OP_CROSS && assay_cross_at(node->number)->by_sector);
+    }
     for (int a = 0; a < ASSAY_N_RULE_ACTIONS; a++)
         rule->guard[a] = find_guard(rule, rule->node[a][ASSAY_RULE_CONDITION]);
     return status;
@@ -359,8 +363,8 @@ assay_status assay_rule_on_bar(void *state, const double *params, const assay_vi
         return ASSAY_OK;
     st->cross.sector = assay_view_sectors(view);
     st->cross.n_sectors = assay_view_n_sectors(view);
-    if (st->rule->needs_sectors != NULL && st->cross.sector == NULL)
-        return assay_cross_refuse_sectors(st->rule->needs_sectors, err);
+    if (st->rule->decides_by_sector != NULL && st->cross.sector == NULL)
+        return assay_cross_refuse_sectors(st->rule->decides_by_sector, err);
     set_leaves(st, view);
     assay_rows_run(&st->rows, st->row, st->n, &st->cross, st->result);
     for (size_t s = 0; s < st->n; s++) {

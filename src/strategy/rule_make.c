@@ -209,8 +209,7 @@ static bool read_format(const char *text, size_t size, assay_signal_kind *kind, 
 static assay_status plain_reason(maker *m, const char *text, assay_signal_kind *kind) {
     kind->reason_before = assay_rule_text(m->rule, text, strlen(text));
     kind->reason_after = "";
-    kind->reason_scale = 1;
-    kind->reason_decimals = -1;
+    kind->reason_scale = 0; /* no number */
     return kind->reason_before == NULL ? no_memory(m) : ASSAY_OK;
 }
 
@@ -432,6 +431,7 @@ static assay_status describe(maker *m, const char *name) {
                                         .create = assay_rule_create_state,
                                         .destroy = assay_rule_destroy_state,
                                         .on_bar = assay_rule_on_bar,
+                                        .needs_sectors = rule->needs_sectors,
                                         .release = release};
     return rule->descriptor.name == NULL ? no_memory(m) : write_reference(m);
 }

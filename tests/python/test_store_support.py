@@ -3,6 +3,7 @@
 Expected values come from pandas, never from the store's own output.
 """
 
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -33,6 +34,14 @@ class LoadSpec(ctypes.Structure):
     ]
 
 
+class ColumnSpec(ctypes.Structure):
+    _fields_ = [
+        ("frequency", ctypes.c_char_p),
+        ("max_age_days", ctypes.c_int64),
+        ("lag_days", ctypes.c_int64),
+    ]
+
+
 class LoadReport(ctypes.Structure):
     _fields_ = [
         ("n_rows", ctypes.c_size_t),
@@ -60,6 +69,12 @@ class Library:
         self.c.assay_panel_row.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
         self.c.assay_panel_symbol.restype = ctypes.c_char_p
         self.c.assay_panel_symbol.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.c.assay_panel_sector.restype = ctypes.c_char_p
+        self.c.assay_panel_sector.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.c.assay_panel_set_sectors.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+        self.c.assay_panel_benchmark_returns.restype = ctypes.POINTER(ctypes.c_double)
+        self.c.assay_panel_benchmark_returns.argtypes = [ctypes.c_void_p]
+        self.c.assay_panel_find_column.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
         self.c.assay_panel_timestamps.restype = ctypes.POINTER(ctypes.c_int64)
         for name in ("assay_panel_n_bars", "assay_panel_n_symbols"):
             getattr(self.c, name).restype = ctypes.c_size_t
@@ -86,9 +101,10 @@ class Library:
         self.check(status, error)
         return store
 
-    def load(self, folder, symbols=None, end=None, frequency=None, on_bad_data=0, threads=2):
-        """(frame with a row per symbol and bar, report) of the prices of a database."""
-        store = self.open(folder, threads)
+    @contextlib.contextmanager
+    def loaded(self, folder, symbols=None, end=None, frequency=None, on_bad_data=0, threads=2):
+        """(store, spec, panel, report) of the prices of a database."""
+        store, panel = self.open(folder, threads), ctypes.c_void_p()
         try:
             spec = LoadSpec(
                 end_us=END if end is None else int(pd.Timestamp(end).value // 1000), on_bad_data=on_bad_data
@@ -97,37 +113,95 @@ class Library:
                 spec.symbols = (ctypes.c_char_p * len(symbols))(*[s.encode() for s in symbols])
                 spec.n_symbols = len(symbols)
             spec.frequency = None if frequency is None else frequency.encode()
-            panel, report, error = ctypes.c_void_p(), LoadReport(), Error()
+            report, error = LoadReport(), Error()
             status = self.c.assay_store_load_panel(
                 store, ctypes.byref(spec), ctypes.byref(panel), ctypes.byref(report), ctypes.byref(error)
             )
             self.check(status, error)
-            frame = self.frame(panel)
-            hexdigits = ctypes.create_string_buffer(33)
-            self.c.assay_panel_fingerprint(panel, hexdigits)
-            frame.attrs["fingerprint"] = hexdigits.value.decode()
-            report.frequency = bytes(report.frequency)
-            self.c.assay_panel_destroy(panel)
-            return frame, report
+            yield store, spec, panel, report
         finally:
+            self.c.assay_panel_destroy(panel)
             self.c.assay_store_close(store)
 
-    def frame(self, panel):
+    def load(self, folder, **kwargs):
+        """(frame with a row per symbol and bar, report) of the prices of a database."""
+        with self.loaded(folder, **kwargs) as (_, _, panel, report):
+            frame = self.frame(panel)
+            frame.attrs["fingerprint"] = self.fingerprint(panel)
+            report.frequency = bytes(report.frequency)
+            return frame, report
+
+    def fingerprint(self, panel):
+        hexdigits = ctypes.create_string_buffer(33)
+        self.c.assay_panel_fingerprint(panel, hexdigits)
+        return hexdigits.value.decode()
+
+    def columns(self, folder, *names, max_age_days=400, lag_days=90, optional=False, **kwargs):
+        """({name: frame of bars x symbols} of the columns that were found, all of them unless `optional`)."""
+        with self.loaded(folder, **kwargs) as (store, _, panel, report):
+            spec = ColumnSpec(report.frequency, max_age_days, lag_days)
+            found, error = (ctypes.c_bool * len(names))(), Error()
+            status = self.c.assay_store_load_columns(
+                store,
+                panel,
+                ctypes.byref(spec),
+                (ctypes.c_char_p * len(names))(*[name.encode() for name in names]),
+                ctypes.c_size_t(len(names)),
+                found if optional else None,
+                ctypes.byref(error),
+            )
+            self.check(status, error)
+            numbers = {name: self.c.assay_panel_find_column(panel, name.encode()) for name in names}
+            if optional:
+                assert [numbers[name] >= 0 for name in names] == list(found)
+            return {name: self.matrix(panel, number) for name, number in numbers.items() if number >= 0}
+
+    def sectors(self, folder, given=None, **kwargs):
+        """{symbol: sector or None}; `given` are set before."""
+        with self.loaded(folder, **kwargs) as (store, _, panel, _report):
+            error, symbols = Error(), self.symbols(panel)
+            if given is not None:
+                names = [given.get(symbol) for symbol in symbols]
+                array = (ctypes.c_char_p * len(names))(*[None if n is None else n.encode() for n in names])
+                assert self.c.assay_panel_set_sectors(panel, array, None) == 0
+            self.check(self.c.assay_store_load_sectors(store, panel, ctypes.byref(error)), error)
+            found = [self.c.assay_panel_sector(panel, i) for i in range(len(symbols))]
+            return {s: None if f is None else f.decode() for s, f in zip(symbols, found)}
+
+    def benchmark(self, folder, symbol, **kwargs):
+        """Returns of the benchmark at the panel's bars, a series."""
+        with self.loaded(folder, **kwargs) as (store, spec, panel, _report):
+            error = Error()
+            status = self.c.assay_store_load_benchmark(
+                store, ctypes.byref(spec), symbol.encode(), panel, ctypes.byref(error)
+            )
+            self.check(status, error)
+            times = self.times(panel)
+            return pd.Series(self.c.assay_panel_benchmark_returns(panel)[: len(times)], index=times)
+
+    def times(self, panel):
         n_bars = self.c.assay_panel_n_bars(panel)
-        n_symbols = self.c.assay_panel_n_symbols(panel)
-        times = np.array(self.c.assay_panel_timestamps(panel)[:n_bars], dtype="int64")
-        symbols = [self.c.assay_panel_symbol(panel, i).decode() for i in range(n_symbols)]
-        data = {}
-        for c, name in enumerate(COLUMNS):
-            values = np.full((n_bars, n_symbols), np.nan)
-            for bar in range(n_bars):
-                row = self.c.assay_panel_row(panel, c, bar)
-                if row:
-                    values[bar] = row[:n_symbols]
-            data[name] = values.ravel()
-        index = pd.MultiIndex.from_product(
-            [times.astype("datetime64[us]"), symbols], names=["timestamp", "symbol"]
-        )
+        return np.array(self.c.assay_panel_timestamps(panel)[:n_bars], dtype="int64").astype("datetime64[us]")
+
+    def symbols(self, panel):
+        return [
+            self.c.assay_panel_symbol(panel, i).decode() for i in range(self.c.assay_panel_n_symbols(panel))
+        ]
+
+    def matrix(self, panel, column):
+        """A frame of bars x symbols."""
+        times, symbols = self.times(panel), self.symbols(panel)
+        values = np.full((len(times), len(symbols)), np.nan)
+        for bar in range(len(times)):
+            row = self.c.assay_panel_row(panel, column, bar)
+            if row:
+                values[bar] = row[: len(symbols)]
+        return pd.DataFrame(values, index=times, columns=symbols)
+
+    def frame(self, panel):
+        times, symbols = self.times(panel), self.symbols(panel)
+        data = {name: self.matrix(panel, c).to_numpy().ravel() for c, name in enumerate(COLUMNS)}
+        index = pd.MultiIndex.from_product([times, symbols], names=["timestamp", "symbol"])
         frame = pd.DataFrame(data, index=index)
         return frame[frame.notna().any(axis=1)]
 

@@ -1,0 +1,168 @@
+/* Sectors and the benchmark of a panel. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyed_table.h"
+#include "market/panel.h"
+
+static const char cannot[] = "cannot read the table fundamental_analysis";
+
+/* --- sectors --- */
+
+/* The sectors that the panel has, and copies of those that are read for the others. */
+typedef struct sector_list {
+    const char **name; /* by symbol; NULL: none */
+    char **copy;       /* n_symbols, those that are owned */
+} sector_list;
+
+static assay_status list_sectors(const assay_panel *panel, sector_list *out, assay_error *err) {
+    size_t n = assay_panel_n_symbols(panel);
+    *out = (sector_list){calloc(n + 1, sizeof *out->name), calloc(n + 1, sizeof *out->copy)};
+    if (out->name == NULL || out->copy == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
+    }
+    /* Copies: setting sectors anew frees what the panel has. */
+    for (size_t s = 0; s < n; s++) {
+        const char *sector = assay_panel_sector(panel, s);
+        out->name[s] = out->copy[s] = sector == NULL ? NULL : strdup(sector);
+        if (sector != NULL && out->copy[s] == NULL) {
+            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
+        }
+    }
+    return ASSAY_OK;
+}
+
+static void reset_sectors(const assay_panel *panel, sector_list *list) {
+    for (size_t s = 0; list->copy != NULL && s < assay_panel_n_symbols(panel); s++) {
+        free(list->copy[s]);
+    }
+    free(list->name);
+    free(list->copy);
+}
+
+/* The newest row with a sector counts: by timestamp, then version, then place. */
+static void sectors_sql(const assay_keyed_table *table, const assay_typed_column *sector, assay_sql *sql) {
+    assay_sql_add(
+        sql,
+        "SELECT s, arg_max(sector, (t, version, n)) FROM (SELECT %s AS s, trim(%s) AS sector, %s AS t, "
+        "coalesce(",
+        table->key[ASSAY_KEY_SYMBOL].read, sector->read, table->key[ASSAY_KEY_TIMESTAMP].read);
+    assay_keyed_table_version(table, sql);
+    assay_sql_add(sql, ", TIMESTAMP '0001-01-01') AS version, row_number() OVER () AS n");
+    assay_keyed_table_from(table, sql);
+    assay_sql_add(sql, ") WHERE sector <> '' GROUP BY s ORDER BY s");
+}
+
+static assay_status read_sectors(assay_store *store, const assay_keyed_table *table, const assay_panel *panel,
+                                 const assay_typed_column *sector, sector_list *list, assay_error *err) {
+    size_t n = assay_panel_n_symbols(panel);
+    const char **symbol = malloc((n + 1) * sizeof *symbol);
+    if (symbol == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
+    }
+    for (size_t s = 0; s < n; s++) {
+        symbol[s] = assay_panel_symbol(panel, s);
+    }
+    const assay_arg args[3] = {
+        assay_arg_list((const char *const *)table->files.path, table->files.count), assay_arg_list(symbol, n),
+        assay_arg_timestamp(panel->timestamp_us[panel->n_bars - 1] + assay_panel_bar_length(panel))};
+    assay_sql sql = {0};
+    assay_cursor cursor;
+    assay_error first;
+    sectors_sql(table, sector, &sql);
+    assay_status status =
+        assay_cursor_open(&cursor, store->connection, sql.failed ? NULL : sql.text, args, 3, cannot, &first);
+    assay_sql_reset(&sql);
+    free(symbol);
+    if (status != ASSAY_OK) {
+        return assay_files_diagnose(store, &table->files, table->key, ASSAY_N_KEYS, &first, err);
+    }
+    while (status == ASSAY_OK && assay_cursor_next(&cursor)) {
+        char name[256], text[256];
+        size_t s;
+        assay_cursor_copy(&cursor, 0, name, sizeof name);
+        assay_cursor_copy(&cursor, 1, text, sizeof text);
+        if (!assay_panel_find_symbol(panel, name, &s) || list->name[s] != NULL) {
+            continue;
+        }
+        list->name[s] = list->copy[s] = strdup(text);
+        if (list->copy[s] == NULL) {
+            status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
+        }
+    }
+    assay_cursor_close(&cursor);
+    return status;
+}
+
+assay_status assay_store_load_sectors(assay_store *store, assay_panel *panel, assay_error *err) {
+    if (store == NULL || panel == NULL) {
+        return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_store_load_sectors needs a store and a panel");
+    }
+    assay_store_single_thread(store); /* rows keep the order of their files */
+    assay_keyed_table table;
+    assay_status status = assay_keyed_table_open(store, "fundamental_analysis", &table, err);
+    const assay_further_column *found = status == ASSAY_OK ? assay_keyed_table_find(&table, "sector") : NULL;
+    assay_typed_column sector;
+    if (found != NULL && !assay_typed_column_init(&sector, ASSAY_WANTED_LABEL, found->name, found->type)) {
+        status = assay_error_set(err, ASSAY_E_DATA,
+                                 "the table fundamental_analysis of %s: column %s does not hold text",
+                                 store->folder, found->name);
+    } else if (found != NULL) {
+        sector_list list = {0};
+        status = list_sectors(panel, &list, err);
+        if (status == ASSAY_OK) {
+            status = read_sectors(store, &table, panel, &sector, &list, err);
+        }
+        if (status == ASSAY_OK) {
+            status = assay_panel_set_sectors(panel, list.name, err);
+        }
+        reset_sectors(panel, &list);
+    }
+    assay_keyed_table_reset(&table);
+    return status;
+}
+
+/* --- the benchmark --- */
+
+static bool has_a_return(const assay_panel *panel) {
+    const double *returns = assay_panel_benchmark_returns(panel);
+    for (size_t t = 0; t < panel->n_bars; t++) {
+        if (!isnan(returns[t])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+assay_status assay_store_load_benchmark(assay_store *store, const assay_load_spec *spec, const char *symbol,
+                                        assay_panel *panel, assay_error *err) {
+    if (store == NULL || spec == NULL || symbol == NULL || panel == NULL) {
+        return assay_error_set(
+            err, ASSAY_E_ARGUMENT,
+            "assay_store_load_benchmark needs a store, a specification, a symbol and a panel");
+    }
+    char frequency[sizeof store->frequency];
+    memcpy(frequency, store->frequency, sizeof frequency); /* the load below overwrites it */
+    assay_load_spec alone = *spec;
+    alone.symbols = &symbol;
+    alone.n_symbols = 1;
+    if (alone.frequency == NULL && frequency[0] != '\0') {
+        alone.frequency = frequency;
+    }
+    assay_panel *benchmark = NULL;
+    assay_error inner = {.status = ASSAY_OK};
+    assay_status status = assay_store_load_panel(store, &alone, &benchmark, NULL, &inner);
+    if (status != ASSAY_OK) {
+        return assay_error_set(err, status, "benchmark: %s", inner.message);
+    }
+    status = assay_panel_set_benchmark(panel, benchmark, err);
+    assay_panel_destroy(benchmark);
+    if (status == ASSAY_OK && !has_a_return(panel)) {
+        status = assay_error_set(err, ASSAY_E_DATA,
+                                 "benchmark: %s has no return at any bar of the run; choose one that trades "
+                                 "in the same period",
+                                 symbol);
+    }
+    return status;
+}
