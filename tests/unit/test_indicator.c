@@ -115,7 +115,10 @@ static void for_each_function(const own_market *m, check_function *check) {
 }
 
 static bool same_bits(double a, double b) {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+    uint64_t bits_a, bits_b;
+    memcpy(&bits_a, &a, sizeof a);
+    memcpy(&bits_b, &b, sizeof b);
+    return bits_a == bits_b || (isnan(a) && isnan(b));
 }
 
 static void must_be_same(const assay_function *f, const double *number, size_t row, size_t s, double a,

@@ -28,7 +28,7 @@ static void fill_series(double *x, double *y) {
 
 /* What two passes over one window give. */
 typedef struct slow {
-    long double sum, mean, var, cov, var_y, slope, wma, median, rank;
+    long double sum, offset, mean, var, cov, var_y, slope, wma, median, rank;
     double lowest, highest;
 } slow;
 
@@ -44,7 +44,7 @@ static slow slow_statistics(const double *x, const double *y, size_t n, double *
     double newest = x[(n - 1) * STRIDE];
     for (size_t i = 0; i < n; i++) {
         w.sum += (long double)x[i * STRIDE];
-        w.mean += ((long double)x[i * STRIDE] - base) / count;
+        w.offset += ((long double)x[i * STRIDE] - base) / count; /* exact where the level is large */
         mean_y += (long double)y[i * STRIDE] / count;
         w.wma += ((long double)x[i * STRIDE] - base) * (long double)(i + 1) / (count * (count + 1) / 2);
         w.lowest = fmin(w.lowest, x[i * STRIDE]);
@@ -54,13 +54,14 @@ static slow slow_statistics(const double *x, const double *y, size_t n, double *
         sorted[i] = x[i * STRIDE];
     }
     for (size_t i = 0; i < n; i++) {
-        long double dx = (long double)x[i * STRIDE] - base - w.mean, dy = (long double)y[i * STRIDE] - mean_y;
+        long double dx = (long double)x[i * STRIDE] - base - w.offset,
+                    dy = (long double)y[i * STRIDE] - mean_y;
         w.var += dx * dx / (count - 1);
         w.cov += dx * dy / (count - 1);
         w.var_y += dy * dy / (count - 1);
         w.slope += dx * ((long double)i - (count - 1) / 2) / (count * (count * count - 1) / 12);
     }
-    w.mean += base;
+    w.mean = base + w.offset;
     w.wma += base;
     w.rank = (w.rank + 0.5L) / count;
     qsort(sorted, n, sizeof *sorted, compare_doubles);
@@ -85,13 +86,13 @@ static const char *const names[] = {"sum",  "mean",  "var", "std", "zscore", "co
                                     "beta", "slope", "wma", "min", "max",    "median", "rank"};
 
 /* The expected values; *scale is what a value near 0 is small against (its terms cancel). */
-static void expect(const slow *w, double newest, long double *wanted, long double *scale) {
+static void expect(const slow *w, long double *wanted, long double *scale) {
     long double deviation = sqrtl(w->var), deviation_y = sqrtl(w->var_y);
     const long double values[] = {w->sum,
                                   w->mean,
                                   w->var,
                                   deviation,
-                                  ((long double)newest - w->mean) / deviation,
+                                  -w->offset / deviation,
                                   w->cov,
                                   w->cov / (deviation * deviation_y),
                                   w->cov / w->var_y,
@@ -121,7 +122,7 @@ static void check_window(const double *x, const double *y, size_t window) {
             size_t begin = (row + 1 - window) * STRIDE + s;
             long double wanted[N_FUNCTIONS], scale[N_FUNCTIONS];
             slow w = slow_statistics(x + begin, y + begin, window, sorted);
-            expect(&w, x[row * STRIDE + s], wanted, scale);
+            expect(&w, wanted, scale);
             for (int f = 0; f < N_FUNCTIONS; f++) {
                 long double got = (long double)out[f][row * STRIDE + s];
                 bool both_undefined = isnan(got) && isnan(wanted[f]); /* two equal values: 0 / 0 */
