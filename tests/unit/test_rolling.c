@@ -198,11 +198,27 @@ static void test_sums_of_whole_numbers(void **state) {
     free(x);
 }
 
+/* What rounding takes from a sum is kept: large values that cancel leave the small ones behind. */
+static void test_sums_that_cancel(void **state) {
+    (void)state;
+    static const double turn[] = {1e17, 1, -1e17, 3};
+    double *x = assay_aligned_alloc((size_t)N_ROWS * STRIDE, sizeof *x);
+    assert_non_null(x);
+    for (size_t i = 0; i < (size_t)N_ROWS * STRIDE; i++)
+        x[i] = turn[(i / STRIDE + i) % LENGTH(turn)];
+    double *sum = compute("sum", x, x, 8);
+    for (size_t i = 7 * STRIDE; i < 1000 * STRIDE; i++)
+        assert_number(sum[i], 8);
+    free(sum);
+    free(x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostile_series),
         cmocka_unit_test(test_constants),
         cmocka_unit_test(test_sums_of_whole_numbers),
+        cmocka_unit_test(test_sums_that_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
