@@ -112,6 +112,8 @@ struct assay_strategy {
     /* Non-NULL: the strategy is this form, and on_bar is not called. */
     const assay_threshold_form *threshold_form;
 
+    bool needs_sectors; /* it asks for sectors, which are then loaded; without it the view has none */
+
     /* The rest is for strategies that are made while the program runs; leave it out. */
     const char *reference; /* what names it in a configuration; NULL: its name */
     const struct assay_ensemble *ensemble;
@@ -128,11 +130,13 @@ ASSAY_API int64_t assay_view_timestamp_us(const assay_view *view);
 ASSAY_API const double *assay_view_feature(const assay_view *view, uint32_t index);
 /* n_symbols raw closes of this bar; NaN = no bar of its own. */
 ASSAY_API const double *assay_view_close(const assay_view *view);
+/* n_symbols raw values of a price column at this bar (ASSAY_COLUMN_* of assay_panel.h); NULL where the data have none. */
+ASSAY_API const double *assay_view_column(const assay_view *view, int column);
 /* The as-of split-adjusted close `lag` own bars before this one (0 = this bar); NaN where there is none. */
 ASSAY_API double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t lag);
 /* The name of a symbol; owned by the panel. */
 ASSAY_API const char *assay_view_symbol(const assay_view *view, size_t symbol);
-/* Sectors are numbered in byte order of their names. n_symbols numbers, ASSAY_VIEW_NO_SECTOR for a symbol without one; NULL
+/* Sectors, of a strategy that needs_sectors. They are numbered in byte order of their names. n_symbols numbers, ASSAY_VIEW_NO_SECTOR for a symbol without one; NULL
  * where no symbol has a sector. */
 #define ASSAY_VIEW_NO_SECTOR UINT32_MAX
 ASSAY_API const uint32_t *assay_view_sectors(const assay_view *view);

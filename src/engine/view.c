@@ -21,6 +21,12 @@ const double *assay_view_close(const assay_view *view) {
     return assay_panel_row(view->st->market->panel, ASSAY_COLUMN_CLOSE, view->t);
 }
 
+const double *assay_view_column(const assay_view *view, int column) {
+    if (column < 0 || column >= ASSAY_N_PRICE_COLUMNS)
+        return NULL;
+    return assay_panel_row(view->st->market->panel, column, view->t);
+}
+
 double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t lag) {
     if (symbol >= assay_view_n_symbols(view))
         return ASSAY_NAN;
@@ -38,7 +44,7 @@ const char *assay_view_symbol(const assay_view *view, size_t symbol) {
 }
 
 const uint32_t *assay_view_sectors(const assay_view *view) {
-    return view->st->market->panel->sector;
+    return view->asked->strategy->needs_sectors ? view->st->market->panel->sector : NULL;
 }
 
 size_t assay_view_n_sectors(const assay_view *view) {

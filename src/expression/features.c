@@ -5,30 +5,119 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "expression/evaluate.h"
+
+static bool is_word_byte(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool assay_feature_names(const assay_bound_feature *f, const char *name) {
+    size_t size = strlen(name);
+    const char *text = f->feature.kind == ASSAY_FEATURE_EXPRESSION ? f->feature.expression : "";
+    for (const char *at = strstr(text, name); at != NULL; at = strstr(at + 1, name)) {
+        if ((at == text || !is_word_byte(at[-1])) && !is_word_byte(at[size]))
+            return true;
+    }
+    return false;
+}
 
 static int compare_sizes(size_t a, size_t b) {
     return (a > b) - (a < b);
+}
+
+static int compare_values(double a, double b) {
+    return (a > b) - (a < b);
+}
+
+/* Parameters by name and value: those that the expression does not name are compared as well, which can only make two equal
+ * features be computed twice. */
+static int compare_params(const assay_bound_feature *a, const assay_bound_feature *b) {
+    int order = compare_sizes(a->strategy->n_params, b->strategy->n_params);
+    for (uint32_t i = 0; order == 0 && i < a->strategy->n_params; i++) {
+        if (!assay_feature_names(a, a->strategy->params[i].name) &&
+            !assay_feature_names(b, b->strategy->params[i].name))
+            continue;
+        order = strcmp(a->strategy->params[i].name, b->strategy->params[i].name);
+        if (order == 0)
+            order = compare_values(a->param[i], b->param[i]);
+    }
+    return order;
 }
 
 int assay_bound_feature_compare(const assay_bound_feature *a, const assay_bound_feature *b) {
     int order = compare_sizes(a->feature.kind, b->feature.kind);
     if (order != 0 || a->feature.kind != ASSAY_FEATURE_EXPRESSION)
         return order != 0 ? order : compare_sizes(a->feature.window, b->feature.window);
-    return order;
+    order = strcmp(a->feature.expression, b->feature.expression);
+    if (order != 0 || (a->strategy == b->strategy && a->param == b->param))
+        return order;
+    return compare_params(a, b);
 }
 
 static bool is_streamed(const assay_bound_feature *feature) {
     return feature->feature.kind == ASSAY_FEATURE_WINDOW_RETURN;
 }
 
+/* --- computing --- */
+
+static assay_status read_expression(assay_graph *graph, const assay_bound_feature *f, uint32_t *out_node,
+                                    assay_error *err) {
+    const assay_scope scope = {
+        .param = f->strategy->params, .n_params = f->strategy->n_params, .value = f->param};
+    assay_mistake mistake;
+    assay_error inner = {.status = ASSAY_OK};
+    assay_status status =
+        assay_expression_read(graph, &scope, f->feature.expression, out_node, &mistake, &inner);
+    return status == ASSAY_OK
+               ? ASSAY_OK
+               : assay_error_set(err, status, "strategy %s: feature '%.200s', character %zu: %s",
+                                 f->strategy->name, f->feature.expression, mistake.offset + 1, inner.message);
+}
+
+/* The node of a feature that the graph computes. */
+static assay_status add_node(assay_graph *graph, const assay_bound_feature *f, uint32_t *out_node,
+                             assay_error *err) {
+    if (f->feature.kind == ASSAY_FEATURE_EXPRESSION)
+        return read_expression(graph, f, out_node, err);
+    assay_node window = {.op = ASSAY_OP_CONST, .value = f->feature.window};
+    assay_node beta = {.op = ASSAY_OP_MARKET_BETA, .n_numbers = 1};
+    assay_status status = assay_graph_add(graph, &window, &beta.number_in[0], err);
+    if (status == ASSAY_OK)
+        status = assay_graph_check(graph, &beta, err);
+    return status == ASSAY_OK ? assay_graph_add(graph, &beta, out_node, err) : status;
+}
+
+assay_status assay_features_check(const assay_bound_feature *feature, uint32_t n, assay_error *err) {
+    assay_graph graph = {0};
+    assay_status status = ASSAY_OK;
+    for (uint32_t i = 0; status == ASSAY_OK && i < n; i++) {
+        uint32_t unused;
+        if (feature[i].feature.kind == ASSAY_FEATURE_EXPRESSION)
+            status = read_expression(&graph, &feature[i], &unused, err);
+    }
+    assay_graph_reset(&graph);
+    return status;
+}
+
 assay_status assay_features_compute(const assay_panel *panel, const assay_bound_feature *feature, uint32_t n,
                                     double *const *out, assay_error *err) {
-    for (uint32_t i = 0; i < n; i++) {
-        assay_status status = assay_feature_compute(panel, &feature[i].feature, out[i], err);
-        if (status != ASSAY_OK)
-            return status;
+    assay_graph graph = {0};
+    uint32_t root[ASSAY_MAX_FEATURES], n_roots = 0;
+    double *place[ASSAY_MAX_FEATURES];
+    assay_status status = ASSAY_OK;
+    for (uint32_t i = 0; status == ASSAY_OK && i < n; i++) {
+        assay_feature_kind kind = feature[i].feature.kind;
+        if (kind != ASSAY_FEATURE_EXPRESSION && kind != ASSAY_FEATURE_MARKET_BETA) {
+            status = assay_feature_compute(panel, &feature[i].feature, out[i], err);
+            continue;
+        }
+        place[n_roots] = out[i];
+        status = add_node(&graph, &feature[i], &root[n_roots++], err);
     }
-    return ASSAY_OK;
+    if (status == ASSAY_OK && n_roots != 0)
+        status = assay_evaluate(panel, &graph, root, n_roots, place, err);
+    assay_graph_reset(&graph);
+    return status;
 }
 
 static assay_status allocate(assay_features *f, const assay_panel *panel, uint32_t n, assay_error *err) {

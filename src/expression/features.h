@@ -18,6 +18,13 @@ typedef struct assay_bound_feature {
 /* An order of bound features in which equal ones, and only they, compare as 0. */
 int assay_bound_feature_compare(const assay_bound_feature *a, const assay_bound_feature *b);
 
+/* Whether an expression has this word in it. */
+bool assay_feature_names(const assay_bound_feature *feature, const char *name);
+
+/* Whether expressions can be computed with these parameters. ASSAY_E_CONFIG: the message has the place. */
+ASSAY_NODISCARD assay_status assay_features_check(const assay_bound_feature *feature, uint32_t n,
+                                                  assay_error *err);
+
 /* n_bars x stride values, calendar layout, prices at the as-of raw scale; out[i] are the caller's (cache-line aligned). The
  * features share what their expressions have in common. ASSAY_E_NOMEM, ASSAY_E_STRATEGY, ASSAY_E_DATA (a column that the
  * panel does not have). */

@@ -4,12 +4,15 @@
  * (market/panel.h): row r holds all symbols side by side, a symbol's own bars are consecutive rows, and rows before its first
  * own bar and after its last one are NaN. It computes all rows at once and never reads row r' > r for row r.
  *
- *   windowed    bit for bit a function of the last W rows; a NaN within them makes the result NaN
- *   recursive   a function of all rows since the symbol's first finite input; a NaN input gives NaN at its row and leaves the
- *               state as it was
+ *   windowed    bit for bit a function of the last W = warm_up + 1 rows; a NaN within them makes the result NaN (lag, mom,
+ *               roc and return read the two ends only)
+ *   recursive   a function of all rows since the symbol's first finite input; an input that is not finite gives NaN at its
+ *               row and leaves the state as it was
+ *
+ * A quotient 0 / 0 (the rsi of a constant price) is NaN.
  *
  * Each symbol (column) has its own fixed order of operations, so every vector width gives the same bits. Only + - x / and
- * sqrt are used, and what base/deterministic math offers: no exp, log or pow of the C library.
+ * sqrt are used, and what base/elementary.h offers: no exp, log or pow of the C library.
  */
 #ifndef ASSAY_INDICATOR_FUNCTION_H
 #define ASSAY_INDICATOR_FUNCTION_H
@@ -40,10 +43,10 @@ typedef struct assay_function_number {
 typedef struct assay_kernel_input {
     const assay_panel *panel;
     size_t n_rows, stride; /* of every matrix; stride >= n_symbols, a multiple of a cache line */
-    const double *
-        series[ASSAY_MAX_SERIES]; /* the given ones, then the implied columns; own time, cache-line aligned */
-    const double *number;         /* checked against the table */
-    int power;                    /* of the first series */
+    const double
+        *series[ASSAY_MAX_SERIES]; /* the given ones, then the implied columns; aligned as a panel's */
+    const double *number;          /* checked against the table */
+    int power;                     /* of the first series */
 } assay_kernel_input;
 
 /* Writes n_rows x stride values to `out`, which is none of the inputs. ASSAY_E_NOMEM (scratch). */
@@ -53,8 +56,7 @@ typedef struct assay_function {
     const char *name;
     const char *series[ASSAY_MAX_SERIES]; /* names of the series that are given: "x", "y" */
     uint32_t n_series;
-    int implied
-        [ASSAY_MAX_SERIES]; /* ASSAY_COLUMN_*: columns of the panel that it reads besides, in this order */
+    int implied[ASSAY_MAX_SERIES]; /* ASSAY_COLUMN_*: columns of the panel that it reads besides, in order */
     uint32_t n_implied;
     assay_function_number number[ASSAY_MAX_NUMBERS];
     uint32_t n_numbers;

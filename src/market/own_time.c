@@ -141,6 +141,7 @@ static assay_status place_events(assay_panel *panel, assay_raw_event *raw, size_
 /* State of the walk over the calendar, one value a symbol. */
 typedef struct own_walk {
     double *factor;
+    double *split; /* the part of the factor that is splits */
     double *
         previous_close; /* the last raw close, in share units after the events so far; NaN before the first */
     uint32_t *gaps;
@@ -156,10 +157,14 @@ static void add_step(assay_panel *panel, own_walk *walk, const assay_panel_event
     size_t last = walk->last_step[s];
     if (last != 0 && panel->factor_step[last - 1].row == row) {
         panel->factor_step[last - 1].factor = factor;
+        panel->factor_step[last - 1].split = walk->split[s];
         panel->factor_step[last - 1].not_split *= not_split;
     } else {
-        panel->factor_step[panel->n_factor_steps++] = (assay_factor_step){
-            .row = row, .symbol = event->symbol, .factor = factor, .not_split = not_split};
+        panel->factor_step[panel->n_factor_steps++] = (assay_factor_step){.row = row,
+                                                                          .symbol = event->symbol,
+                                                                          .factor = factor,
+                                                                          .split = walk->split[s],
+                                                                          .not_split = not_split};
         walk->last_step[s] = panel->n_factor_steps;
     }
     walk->factor[s] = factor;
@@ -186,7 +191,8 @@ static assay_status apply_event(assay_panel *panel, own_walk *walk, const assay_
         not_split = 1 / kept;
     }
     walk->previous_close[s] /= event->split_ratio;
-    if (factor != walk->factor[s])
+    walk->split[s] *= event->split_ratio;
+    if (factor != walk->factor[s] || event->split_ratio != 1)
         add_step(panel, walk, event, factor, not_split);
     return ASSAY_OK;
 }
@@ -225,6 +231,7 @@ static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_sign
                                   assay_error *err) {
     for (size_t s = 0; s < panel->n_symbols; s++) {
         walk->factor[s] = 1;
+        walk->split[s] = 1;
         walk->previous_close[s] = ASSAY_NAN;
         walk->gaps[s] = 0;
         walk->last_step[s] = 0;
@@ -247,23 +254,25 @@ static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_sign
 
 assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *events, size_t n_events,
                                          assay_signal_prices signal_prices, assay_error *err) {
+    panel->signal_prices = signal_prices;
     assay_status status = find_gaps(panel, err);
     if (status == ASSAY_OK)
         status = place_events(panel, events, n_events, err);
     if (status != ASSAY_OK)
         return status;
     size_t n = panel->n_symbols;
-    own_walk walk = {malloc(n * sizeof(double)), malloc(n * sizeof(double)), malloc(n * sizeof(uint32_t)),
-                     malloc(n * sizeof(size_t))};
+    own_walk walk = {malloc(n * sizeof(double)), malloc(n * sizeof(double)), malloc(n * sizeof(double)),
+                     malloc(n * sizeof(uint32_t)), malloc(n * sizeof(size_t))};
     panel->own_price = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof(double));
     panel->factor_step = malloc((panel->n_events + 1) * sizeof *panel->factor_step);
-    if (walk.factor == NULL || walk.previous_close == NULL || walk.gaps == NULL || walk.last_step == NULL ||
-        panel->own_price == NULL || panel->factor_step == NULL)
+    if (walk.factor == NULL || walk.split == NULL || walk.previous_close == NULL || walk.gaps == NULL ||
+        walk.last_step == NULL || panel->own_price == NULL || panel->factor_step == NULL)
         status =
             assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols", panel->n_bars, n);
     if (status == ASSAY_OK)
         status = walk_calendar(panel, &walk, signal_prices, err);
     free(walk.factor);
+    free(walk.split);
     free(walk.previous_close);
     free(walk.gaps);
     free(walk.last_step);

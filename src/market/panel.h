@@ -32,6 +32,7 @@ typedef struct assay_factor_step {
     uint32_t row;
     uint32_t symbol;
     double factor;
+    double split;     /* the part of `factor` that is splits: their product so far */
     double not_split; /* the part of this step that is dividends (1 where signal prices are split-adjusted) */
 } assay_factor_step;
 
@@ -59,6 +60,7 @@ struct assay_panel {
     size_t n_irregular;
     assay_panel_event *event; /* by bar, symbol, ex-date */
     size_t n_events;
+    assay_signal_prices signal_prices;
     assay_factor_step *factor_step; /* by row, symbol */
     size_t n_factor_steps;
     uint32_t *sector;   /* of each symbol, or ASSAY_NO_SECTOR; NULL: none has one */
@@ -72,6 +74,21 @@ struct assay_panel {
 /* Spreads n_bars x stride values from own time to the calendar, in place. ASSAY_E_NOMEM. */
 ASSAY_NODISCARD assay_status assay_own_to_calendar(const assay_panel *panel, double *values,
                                                    assay_error *err);
+
+/* The inverse: closes the gaps of n_bars x stride values of the calendar; NaN in rows before the first and after the last
+ * own bar. `own` is another matrix. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_calendar_to_own(const assay_panel *panel, const double *calendar,
+                                                   double *own, assay_error *err);
+
+/* Makes n_bars x stride values in own time of a price column, in the units of own_price: prices raw x factor, volumes raw /
+ * the splits of the factor. NaN outside the symbol's own bars, and everywhere where the panel does not have the column.
+ * free() frees it. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (no such column). */
+ASSAY_NODISCARD assay_status assay_own_column(const assay_panel *panel, int column, double **out,
+                                              assay_error *err);
+
+/* Makes the factor of every row in own time (n_bars x stride), or *out = NULL where it is 1 throughout. free() frees it.
+ * ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_own_factors(const assay_panel *panel, double **out, assay_error *err);
 
 /* How many gaps symbol s has had up to and including bar t. */
 size_t assay_panel_gaps_until(const assay_panel *panel, size_t symbol, size_t bar);

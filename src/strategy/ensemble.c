@@ -207,6 +207,8 @@ assay_status assay_ensemble_create(const assay_strategy *const *members, size_t 
     s->kinds = e->kinds;
     s->check = check;
     s->reference = e->reference;
+    for (size_t i = 0; i < n; i++)
+        s->needs_sectors = s->needs_sectors || members[i]->needs_sectors;
     s->ensemble = e;
     *out_strategy = s;
     return ASSAY_OK;

@@ -101,4 +101,5 @@ const assay_strategy assay_strategy_sector_rotation = {
     .create = create,
     .destroy = destroy,
     .on_bar = on_bar,
+    .needs_sectors = true,
 };

@@ -1,6 +1,7 @@
 """The program against the independent reference on random markets (tests/reference), through its files.
 
-The default run covers 60 markets; `-m long` (or ASSAY_LONG=1) 400 more.
+The default run covers 60 markets of momentum and mean reversion and 20 of every later kind; `-m long` (or ASSAY_LONG=1)
+hundreds more of each.
 """
 
 import os
@@ -14,8 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"
 import compare  # noqa: E402
 
 
-def check(seed):
-    verdict, words = compare.check(seed)
+def check(seed, kind=None):
+    verdict, words = compare.check(seed, kind=kind)
     if words:
         print(words)
     assert verdict != "different", words
@@ -34,10 +35,30 @@ def test_market(seed):
         pytest.skip("rounding could decide")
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("kind", ["sector_rotation", "portfolio_beta", "ensemble"])
+def test_market_of(kind, seed):
+    if check(seed, kind) == "skipped":
+        pytest.skip("rounding could decide")
+
+
+def long_enough(request):
+    if "long" not in request.config.getoption("markexpr") and not os.environ.get("ASSAY_LONG"):
+        pytest.skip("long: choose it with -m long or ASSAY_LONG=1")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(60, 460, 20))
 def test_more_markets(first, request):
-    if "long" not in request.config.getoption("markexpr") and not os.environ.get("ASSAY_LONG"):
-        pytest.skip("long: choose it with -m long or ASSAY_LONG=1")
+    long_enough(request)
     verdicts = [check(seed) for seed in range(first, first + 20)]
     assert verdicts.count("same") >= 15
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(20, 220, 20))
+@pytest.mark.parametrize("kind", compare.markets.KINDS)
+def test_more_markets_of(kind, first, request):
+    long_enough(request)
+    verdicts = [check(seed, kind) for seed in range(first, first + 20)]
+    assert verdicts.count("same") >= 12

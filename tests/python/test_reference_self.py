@@ -3,28 +3,14 @@
 import math
 import pathlib
 import sys
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"))
 import markets  # noqa: E402
 import reference  # noqa: E402
-
-DAY0 = date(2021, 3, 1)                     # a Monday; the hand markets trade every calendar day
-
-
-def row(k, close, **more):
-    return {"timestamp": DAY0 + timedelta(days=k), "open": close, "high": close, "low": close, "close": close,
-            "volume": 1_000_000, "dividend": None, "split": None, **more}
-
-
-def rows(*closes, **more):
-    return [row(k, c, **more) for k, c in enumerate(closes)]
-
-
-def day(k):
-    return DAY0 + timedelta(days=k)
+from hand import day, near, row, rows  # noqa: E402
 
 
 def go(market, **settings):
@@ -36,10 +22,6 @@ def go(market, **settings):
 
 def statuses(result):
     return [(s["timestamp"], s["symbol"], s["action"], s["status"], s["outcome"]) for s in result["signals"]]
-
-
-def near(x):
-    return pytest.approx(x, rel=1e-12, abs=1e-12)
 
 
 def test_single_buy_and_sell_with_slippage_and_commission():
@@ -140,8 +122,8 @@ def test_split_and_dividend_on_one_day():
     trade, = r["trades"]
     assert trade["dividends"] == near(300.0) and trade["pnl"] == near(200 * 40 - 10_000 + 300)
     # total_return: the closes before day 3 are also × (1 − 1.5 × 2 / 100): 50 / (50 × 0.97) − 1 = 3.1 %
-    b = reference.Backtest(market, {"signal_prices": "total_return"})
-    assert b.closes("A", day(3), 2, True) == [near(50 * 0.97), 50.0]
+    data = reference.Data(market, reference.complete({"signal_prices": "total_return"}))
+    assert data.closes("A", day(3), 2, True) == [near(50 * 0.97), 50.0]
 
 
 def test_a_short_pays_the_dividend_and_the_borrow_fee():
@@ -319,9 +301,16 @@ def recompute(market, settings, result):
     assert not fills
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_money_is_conserved(seed):
-    market, settings, _ = markets.make(1000 + seed)
+def seeds(first, number):
+    """Markets of the first kinds, and some of every kind that came later."""
+    return ([pytest.param(first + k, None, id=str(k)) for k in range(number)]
+            + [pytest.param(first + k, kind, id=f"{kind}-{k}")
+               for kind in markets.KINDS for k in range(30 if kind == "ensemble" else 8)])
+
+
+@pytest.mark.parametrize("seed,kind", seeds(1000, 50))
+def test_money_is_conserved(seed, kind):
+    market, settings, _ = markets.make(seed, kind)
     result = reference.run(market, settings)            # its own identity is asserted inside at every bar
     recompute(market, settings, result)
     closed = math.fsum(t["pnl"] for t in result["trades"])
@@ -330,9 +319,9 @@ def test_money_is_conserved(seed):
         assert abs(settings["initial_capital"] + closed - end) <= 1e-8 * max(settings["initial_capital"], abs(end))
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_the_future_cannot_matter(seed):
-    market, settings, _ = markets.make(2000 + seed)
+@pytest.mark.parametrize("seed,kind", seeds(2000, 40))
+def test_the_future_cannot_matter(seed, kind):
+    market, settings, _ = markets.make(seed, kind)
     whole = reference.run(market, settings)
     t = whole["snapshots"][len(whole["snapshots"]) * 2 // 3]["date"]
     cut = {s: [r for r in rows_ if r["timestamp"] <= t] for s, rows_ in market.items()}
@@ -344,9 +333,9 @@ def test_the_future_cannot_matter(seed):
     assert decided(part["signals"]) == decided(whole["signals"])
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_no_fill_breaks_a_limit(seed):
-    market, settings, _ = markets.make(3000 + seed)
+@pytest.mark.parametrize("seed,kind", seeds(3000, 30))
+def test_no_fill_breaks_a_limit(seed, kind):
+    market, settings, _ = markets.make(seed, kind)
     result = reference.run(market, settings)
     bars = {(s, r["timestamp"]): r for s, rows_ in market.items() for r in rows_}
     used = {}
@@ -370,25 +359,26 @@ def as_tables(result):
             "json": {k: v if math.isfinite(v) else None for k, v in result["metrics"].items()}}
 
 
-def test_the_comparison_sees_a_change_in_every_column():
+@pytest.mark.parametrize("seed,kind", [(15, None), (40, "ensemble")])
+def test_the_comparison_sees_a_change_in_every_column(seed, kind):
     compare = pytest.importorskip("compare")
-    market, settings, _ = markets.make(15)
+    market, settings, _ = markets.make(seed, kind)
     result = reference.run(market, settings)
     assert len(result["trades"]) > 3
     compare.compare_results(result, as_tables(result), settings)
     for name, columns in compare.COLUMNS.items():
-        for column in columns:
+        for column in [*columns, *(compare.ENSEMBLE_COLUMNS[name] if kind else ())]:
             changed = as_tables(result)
-            for row in changed[name]:
-                value = row[column]
+            for line in changed[name]:
+                value = line[column]
                 if column == "order_id":
-                    row[column] = 7
+                    line[column] = 7
                 elif isinstance(value, float) and value and math.isfinite(value):
-                    row[column] = value * (1 + 1e-7)
+                    line[column] = value * (1 + 1e-7)
                 elif isinstance(value, float):
-                    row[column] = 1.0
+                    line[column] = 1.0
                 else:
-                    row[column] = "delisting" if column == "kind" else "other"
+                    line[column] = "delisting" if column == "kind" else "other"
             with pytest.raises(compare.Difference):
                 compare.compare_results(result, changed, settings)
         shorter = as_tables(result)

@@ -1,12 +1,17 @@
 """Seeded random small markets and settings that bite: gaps, delistings, splits, dividends, thin volume, missing cells.
 
 `make(seed)` gives (market, settings, note) in the form that reference.run takes. The same seed gives the same market.
+Seeds below MIXED are momentum or mean_reversion on symbols that move by themselves. From MIXED on every fifth is of one
+of KINDS, and `make(seed, kind)` asks for a kind: symbols that share a market's moves, sectors, a benchmark.
 """
 
 import random
 from datetime import date, timedelta
 
 SPLITS = (2.0, 3.0, 1.5, 0.1, 7.0)
+KINDS = ("momentum", "mean_reversion", "sector_rotation", "portfolio_beta", "ensemble")
+MIXED = 10_000
+SECTORS = ("Energy", "Tech", "energy", "Health Care", "Ärzte")       # byte order: upper before lower before beyond ASCII
 
 
 def calendar(rng, bars):
@@ -34,15 +39,17 @@ def presence(rng, days):
     return [d for k, d in enumerate(days) if first <= k < last and k not in missing]
 
 
-def symbol_rows(rng, days, style):
+def symbol_rows(rng, days, style, common=None):
+    """`common`: {day: the market's step}, of which the symbol takes its share."""
     price = rng.choice((0.03, 0.4, 3.0, 20.0, 50.0, 100.0, 480.0, 5000.0)) * rng.uniform(0.7, 1.4)
     volatility = rng.choice((0.005, 0.015, 0.03, 0.06))
     thin = rng.choice((None, None, 30, 400, 5000))
     base_volume = thin or rng.choice((20_000, 500_000, 10_000_000))
-    constant = rng.random() < 0.06
+    constant = rng.random() < (0.015 if common else 0.06)
     spoiled = rng.choice((0.0, 0.0, 0.02, 0.15))        # share of missing cells
     drift = rng.uniform(-0.004, 0.004)
     event_rate = rng.choice((0.0, 0.01, 0.04))
+    loading = rng.uniform(-0.3, 2.2) if common else 0.0
     rows = []
     for k, day in enumerate(days):
         gap = k > 0 and (day - days[k - 1]).days > 5
@@ -55,6 +62,8 @@ def symbol_rows(rng, days, style):
                 dividend = 0.0                          # its size is set below, when the price is known
         if k > 0 and not constant:
             step = rng.gauss(drift, volatility)
+            if common:
+                step += loading * common[day]
             if rng.random() < 0.006:
                 step += rng.choice((-0.6, -0.35, 0.5, 1.2))
             price *= max(1 + step, 0.05)
@@ -87,12 +96,41 @@ def symbol_rows(rng, days, style):
     return rows
 
 
-def random_settings(rng, days):
-    s = {"strategy": rng.choice(("momentum", "mean_reversion")), "lookback": rng.choice((2, 3, 5, 8, 13, 20, 30))}
-    if s["strategy"] == "momentum":
+def random_parameters(rng, strategy):
+    if strategy == "sector_rotation":
+        return {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 60)),
+                "rotation_freq": rng.choice((1, 1, 1, 2, 3, 5))}
+    if strategy == "portfolio_beta":            # no target ± band at 1, which is the beta of a market of one symbol
+        return {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 60)),
+                "target_beta": rng.choice((1.0, 1.0, 1.0, 0.6, 1.4, 0.0)), "band": rng.choice((0.05, 0.1, 0.2, 0.2, 0.3))}
+    s = {"strategy": strategy, "lookback": rng.choice((2, 3, 5, 8, 13, 20, 30))}
+    if strategy == "momentum":
         s["threshold"] = rng.choice((0.005, 0.01, 0.03, 0.06, 0.1))
     else:
         s["z_threshold"] = min(rng.choice((0.5, 0.8, 1.2, 1.6, 2.0)), 0.9 * (s["lookback"] - 1) / s["lookback"] ** 0.5)
+    return s
+
+
+def random_ensemble(rng):
+    """Two to four strategies, sometimes one of them twice."""
+    names = [rng.choice(KINDS[:4]) for _ in range(rng.choice((2, 2, 3, 4)))]
+    if len(set(names)) == 1 and rng.random() < 0.7:
+        names[-1] = KINDS[(KINDS.index(names[0]) + rng.randint(1, 3)) % 4]
+    members = [random_parameters(rng, name) for name in names]
+    for member in members:
+        if rng.random() < 0.6:
+            member["weight"] = rng.choice((0.5, 1.0, 1.5, 2.0, 3.0))
+    s = {"strategies": members, "combine": rng.choice(("union", "vote", "sleeves"))}
+    if s["combine"] == "vote":
+        s["vote_threshold"] = rng.choice((0.5, 0.5, 0.3, 0.7, 1.0, 0.0))
+    return s
+
+
+def random_settings(rng, days, kind=None):
+    if kind == "ensemble":
+        s = random_ensemble(rng)
+    else:
+        s = random_parameters(rng, kind or rng.choice(("momentum", "mean_reversion")))
     n = len(days)
     a = rng.choice((0, 0, rng.randrange(0, n // 2)))
     b = rng.choice((n - 1, n - 1, rng.randrange(n // 2, n)))
@@ -140,18 +178,69 @@ def random_settings(rng, days):
     return s
 
 
-def make(seed):
+NAMES = ["AA", "AAA", "B", "B2", "BRK-B", "C.D", "Z", "a", "aB", "QQQ", "M1", "ZZ"]     # byte order: upper before lower
+
+
+def make(seed, kind=None):
+    if kind is None and seed >= MIXED:
+        kind = KINDS[seed % len(KINDS)]
+    if kind is not None:
+        return make_kind(seed, kind)
     rng = random.Random(f"assay-market-{seed}")
     days = calendar(rng, rng.randint(40, 300))
     style = {"cents": rng.random() < 0.12}
-    names = ["AA", "AAA", "B", "B2", "BRK-B", "C.D", "Z", "a", "aB", "QQQ", "M1", "ZZ"]     # byte order: upper before lower
     market = {}
-    for name in rng.sample(names, rng.randint(3, 12)):
+    for name in rng.sample(NAMES, rng.randint(3, 12)):
         here = presence(rng, days)
         if len(here) >= 2:
             market[name] = symbol_rows(rng, here, style)
     if not market:
         market["AA"] = symbol_rows(rng, days, style)
-    seen = sorted({r["timestamp"] for rows in market.values() for r in rows})
-    settings = random_settings(rng, seen)
+    settings = random_settings(rng, days_of(market))
     return market, settings, "cents" if style["cents"] else "full precision"
+
+
+def days_of(market):
+    return sorted({r["timestamp"] for rows in market.values() for r in rows})
+
+
+def make_kind(seed, kind):
+    rng = random.Random(f"assay-market-{kind}-{seed}")
+    days = calendar(rng, rng.randint(40, 300))
+    style = {"cents": rng.random() < 0.12}
+    extra = {days[0] - timedelta(days=rng.randint(1, 30)) for _ in range(rng.choice((0, 5)))}
+    extra |= {rng.choice(days) + timedelta(days=1) for _ in range(rng.choice((0, 4, 20)))}
+    benchmark_days = sorted(set(days) | extra)          # days of its own, on which nobody else trades
+    common = {day: rng.gauss(0.0003, rng.choice((0.008, 0.015))) for day in benchmark_days}
+    market = {}
+    for name in rng.sample(NAMES, rng.randint(1 if rng.random() < 0.1 else 4, 12)):
+        here = presence(rng, days)
+        if len(here) >= 2:
+            market[name] = symbol_rows(rng, here, style, common)
+    if not market:
+        market["AA"] = symbol_rows(rng, days, style, common)
+    settings = random_settings(rng, days_of(market), kind)
+    strategies = [s["strategy"] for s in settings.get("strategies", [settings])]
+    named = [s for s in market if market[s][0]["timestamp"] <= settings["end"]]     # who is named must have a bar
+    if "sector_rotation" in strategies or rng.random() < 0.2:
+        sectors = rng.sample(SECTORS, rng.randint(1 if rng.random() < 0.1 else 2, 4))
+        settings["symbols"] = named
+        settings["sectors"] = {s: rng.choice(sectors) if rng.random() > 0.12 else None for s in named}
+        if not any(settings["sectors"].values()):
+            settings["sectors"][min(named)] = sectors[0]
+    where = rng.random()
+    if "portfolio_beta" in strategies or where < 0.15:
+        if where < 0.35:
+            settings["symbols"] = named
+            settings["benchmark"] = rng.choice(("SPY", "0IDX", "zIndex"))
+            first = rng.randrange(len(days) // 4) if rng.random() < 0.3 else 0
+            last = rng.randrange(len(days) // 2, len(days)) if rng.random() < 0.2 else len(days) - 1
+            missing = rng.choice((0.0, 0.02, 0.2))
+            here = [d for d in benchmark_days if not days[first] > d > days[0] and d <= days[last]
+                    and rng.random() >= missing]
+            market[settings["benchmark"]] = symbol_rows(rng, here, style, common)
+        elif where < 0.65:
+            settings["benchmark"] = rng.choice(named)
+    if kind == "portfolio_beta" and seed % 7 == 3:
+        settings["strategy"] = "beta"                   # its other name
+    return market, settings, f"{kind}, {'cents' if style['cents'] else 'full precision'}"

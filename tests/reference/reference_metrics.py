@@ -7,6 +7,10 @@ def finite(x):
     return x is not None and math.isfinite(x)
 
 
+def sign(x):
+    return (x > 0) - (x < 0)
+
+
 def mean(values):
     return math.fsum(values) / len(values)
 

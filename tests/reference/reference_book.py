@@ -1,0 +1,552 @@
+"""One book of the reference: the portfolio and its orders, stepped bar by bar through §3."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import date
+
+from reference_ensembles import overrule, vote
+from reference_metrics import deviation, finite, sign
+
+TINY = 1e-9
+BUY, SELL = 1, -1
+SIDE_OF_ACTION = {"BUY": BUY, "INCREASE": BUY, "SELL": SELL, "REDUCE": SELL}
+
+
+@dataclass
+class Journal:                  # what all books of a run write to
+    signals: list = field(default_factory=list)
+    fills: list = field(default_factory=list)
+    ties: list = field(default_factory=list)
+    lots: int = 0
+    orders: int = 0
+
+
+@dataclass
+class Lot:                      # §6: each fill that opens makes a lot
+    number: int                 # in the order in which they are made
+    quantity: float             # > 0; the direction belongs to the position
+    price: float
+    commission: float
+    slippage: float
+    opened: date
+    signal: dict
+    dividends: float = 0.0
+    low: float = math.inf       # extremes of the bars in which it was held
+    high: float = -math.inf
+
+
+@dataclass
+class Position:
+    direction: int = 0          # +1 long, -1 short, 0 flat
+    lots: list = field(default_factory=list)
+
+    def quantity(self):
+        return math.fsum(lot.quantity for lot in self.lots)
+
+
+@dataclass
+class Closing:                  # §6: one closing order (or delisting, ruin) = one trade
+    symbol: str
+    direction: int
+    number: int                 # of the order; None for a delisting or ruin
+    exit_reason: str
+    pieces: list = field(default_factory=list)
+    commission: float = 0.0     # of the exits
+    slippage: float = 0.0
+
+
+@dataclass
+class Order:
+    number: int
+    symbol: str
+    side: int
+    opens: bool                 # opens or raises; else closes or reduces
+    quantity: float             # as decided (in today's share units)
+    remaining: float
+    decided: date
+    signal: dict
+    has_fill: bool = False
+    closing: Closing = None
+
+
+class Book:
+    def __init__(self, data, settings, members, journal):
+        self.data, self.set, self.members, self.journal = data, settings, members, journal
+        self.symbols = data.symbols
+        self.cash = self.set["initial_capital"]
+        self.positions = {s: Position() for s in self.symbols}
+        self.marks = {}
+        self.split_factor = {s: 1.0 for s in self.symbols}    # product of ratios applied since the first bar of the run
+        self.orders, self.closings = [], []
+        self.financing, self.ruined, self.delisted_positions = 0.0, False, 0
+        self.short_value_before = 0.0
+        self.cash_before = self.cash
+
+    # ------------------------------------------------------------------------------------------------- the loop, §3
+
+    def step(self, t, previous, used_volume):
+        """One bar. `used_volume` is what was taken of each symbol's bar, by the books before this one too."""
+        self.t, self.used_volume, self.traded = t, used_volume, 0.0
+        for s in self.symbols:
+            self.apply_events(s)                                                         # 1
+        if self.set["fill"] == "next_open":
+            self.serve([o for o in self.orders if self.has_open(o.symbol)], "open")      # 2
+        # 3: protective exits would stand here
+        self.fold_extremes()
+        self.serve([o for o in self.orders
+                    if self.bar(o.symbol, t) and not (self.set["fill"] == "next_open" and self.has_open(o.symbol))],
+                   "close")                                                              # 4
+        for s in self.symbols:
+            if self.bar(s, t):
+                self.marks[s] = self.bar(s, t)["close"]
+        self.delist()                                                                    # 5
+        self.expire()
+        self.finance(previous)                                                           # 6
+        if self.is_rebalance(previous):
+            decided = self.decide(self.ask())                                            # 7, 8
+            if self.set["fill"] == "close":
+                self.serve(decided, "close")                                             # 9
+        self.check_identity()
+        if self.equity() <= 0:
+            self.ruin()                                                                  # 10
+            self.check_identity()
+        self.cash_before = self.cash
+        self.short_value_before = math.fsum(-v for v in self.values() if v < 0)
+
+    def finish(self):
+        for order in list(self.orders):
+            self.end(order, "open_at_end")
+
+    def bar(self, symbol, t):
+        return self.data.bar(symbol, t)
+
+    def has_open(self, symbol):
+        row = self.bar(symbol, self.t)
+        return row is not None and finite(row["open"])
+
+    def is_rebalance(self, previous):
+        t, dates, frequency = self.t, self.set["rebalance_dates"], self.set["rebalance_frequency"]
+        if dates:                               # for each date the run's first bar at or after it
+            return any(d <= t and (previous is None or previous < d) for d in dates)
+        if frequency == "daily" or previous is None:
+            return True
+        period = {"weekly": lambda d: d.isocalendar()[:2], "monthly": lambda d: (d.year, d.month),
+                  "quarterly": lambda d: (d.year, (d.month - 1) // 3)}[frequency]
+        return period(t) != period(previous)
+
+    # ------------------------------------------------------------------------------------ 1. corporate actions, §2
+
+    def apply_events(self, symbol):
+        for ex_date, ratio, dividend, _ in self.data.events[symbol]:
+            if ex_date != self.t:
+                continue
+            self.split_factor[symbol] *= ratio
+            position = self.positions[symbol]
+            for lot in position.lots:
+                lot.quantity *= ratio
+                lot.price /= ratio
+                lot.low /= ratio
+                lot.high /= ratio
+            for order in self.orders:
+                if order.symbol == symbol:
+                    order.quantity *= ratio
+                    order.remaining *= ratio
+            if symbol in self.marks:
+                self.marks[symbol] /= ratio
+            for lot in position.lots:           # after the split: the dividend is per new share
+                amount = position.direction * lot.quantity * dividend
+                lot.dividends += amount
+                self.cash += amount
+
+    # ------------------------------------------------------------------------------------------ 2. and 4. fills, §5
+
+    def serve(self, orders, point):
+        if self.set["serve_order"] == "symbol":
+            orders = sorted(orders, key=lambda o: o.symbol.encode())
+        else:
+            orders = sorted(orders, key=lambda o: (o.opens, o.decided, -o.signal["score"], o.symbol.encode()))
+            for a, b in zip(orders, orders[1:]):
+                exact = a.signal["exact"] and b.signal["exact"]
+                if (a.opens, a.decided) == (b.opens, b.decided) and not exact:
+                    self.near(f"{a.symbol} and {b.symbol}", a.signal["score"], b.signal["score"])
+        for order in orders:
+            self.meet(order, self.bar(order.symbol, self.t)[point])
+
+    def to_lots(self, quantity):
+        size = self.set["lot_size"]
+        return math.floor(quantity / size) * size if size > 0 else quantity
+
+    def commission(self, quantity, price):
+        return max(quantity * price * self.set["commission_pct"] + quantity * self.set["commission_per_share"],
+                   self.set["commission_min"])
+
+    def slippage_fraction(self, symbol, quantity):
+        model = self.set["slippage_model"]
+        if model == "none":
+            return 0.0
+        if model == "bps":
+            return self.set["slippage_bps"] / 1e4
+        fraction = self.set["half_spread_bps"] / 1e4
+        row = self.bar(symbol, self.t)
+        closes = self.data.closes(symbol, self.t, 21)
+        if row and row["volume"] and row["volume"] > 0 and len(closes) == 21:
+            returns = [b / a - 1 for a, b in zip(closes, closes[1:])]
+            fraction += (self.set["impact_coefficient"] * deviation(returns, 1) * math.sqrt(quantity / row["volume"]))
+        return fraction
+
+    def cut_to_lots(self, order, quantity, held):
+        """Of a quantity that was cut: what opens in whole lots; what closes or reduces is not rounded."""
+        if not order.opens:
+            return quantity
+        return held + self.to_lots(quantity - held) if quantity > held else quantity
+
+    def meet(self, order, reference):
+        """One order meets one price."""
+        position = self.positions[order.symbol]
+        held = position.quantity() if position.direction == -order.side else 0.0         # what it would close first
+        quantity = order.remaining
+        volume = self.bar(order.symbol, self.t)["volume"]
+        if self.set["max_participation"] > 0 and volume is not None:
+            limit = self.set["max_participation"] * volume
+            room = limit - self.used_volume.get(order.symbol, 0.0)
+            if room < TINY * limit:             # what rounding leaves of a bar that others used up is nothing
+                if room > 0:
+                    self.journal.ties.append(f"{self.t} {order.symbol}: {room!r} is left of a limit of {limit!r}")
+                room = 0.0
+            if quantity > room:
+                quantity = self.cut_to_lots(order, room, held)
+        if order.remaining - quantity < TINY * order.quantity:                           # residue
+            quantity = order.remaining
+        if not order.opens and held - quantity < TINY * held:
+            quantity = held
+        if quantity <= 0:
+            return
+        price = reference * (1 + order.side * self.slippage_fraction(order.symbol, quantity))
+        scaled = False
+        if order.side == BUY:
+            cost = quantity * price + self.commission(quantity, price)
+            if cost - self.cash > TINY * abs(self.cash):
+                payable = min(self.cash / (price * (1 + self.set["commission_pct"]) + self.set["commission_per_share"]),
+                              (self.cash - self.set["commission_min"]) / price)
+                payable = self.cut_to_lots(order, payable, held)
+                if (self.set["insufficient_cash"] == "skip" or payable < self.set["min_scale_frac"] * quantity
+                        or payable < TINY * quantity):
+                    self.end(order, "insufficient_cash")
+                    return
+                quantity, scaled = payable, True
+        if held > 0 and order.closing is None:
+            order.closing = Closing(order.symbol, position.direction, order.number, order.signal["reason"])
+        self.book(order.symbol, order.side, quantity, min(quantity, held), price, reference,
+                  self.commission(quantity, price), "market", order.number, order.closing, order.signal)
+        if order.side == BUY:
+            self.cash = max(self.cash, 0.0)
+        self.used_volume[order.symbol] = self.used_volume.get(order.symbol, 0.0) + quantity
+        order.has_fill = True
+        order.remaining -= quantity
+        if scaled:
+            self.end(order, "scaled")
+        elif order.remaining <= TINY * order.quantity:
+            self.end(order, "filled")
+
+    def end(self, order, outcome):
+        if order.has_fill and outcome not in ("filled", "scaled"):                       # §4: whatever ended it
+            outcome = "partial"
+        order.signal["outcome"] = outcome
+        self.orders.remove(order)
+
+    # ------------------------------------------------------------------------------------------------- ledger, §6
+
+    def book(self, symbol, side, quantity, closes, price, reference, commission, kind, number, closing, signal):
+        """A fill: first `closes` of the position against its lots, then the rest opens a lot; costs in proportion."""
+        slippage = quantity * abs(price - reference) if kind != "delisting" else 0.0
+        self.cash -= side * quantity * price + commission
+        self.journal.fills.append({
+            "order_id": number, "timestamp": self.t, "symbol": symbol, "side": "buy" if side == BUY else "sell",
+            "quantity": quantity, "price": price, "reference_price": reference, "commission": commission,
+            "slippage": slippage, "kind": kind, "strategy": signal["strategy"]})
+        if kind != "delisting":
+            self.traded += quantity * price
+        part = closes / quantity
+        if closes > 0:
+            self.close_lots(symbol, closes, price, commission * part, slippage * part, closing)
+        if quantity > closes:
+            self.positions[symbol].direction = side
+            self.journal.lots += 1
+            self.positions[symbol].lots.append(Lot(
+                self.journal.lots, quantity - closes, price, commission * (1 - part), slippage * (1 - part), self.t, signal))
+
+    def close_lots(self, symbol, quantity, price, commission, slippage, closing):
+        position = self.positions[symbol]
+        if not closing.pieces:
+            self.closings.append(closing)
+        closing.commission += commission
+        closing.slippage += slippage
+        total, left = position.quantity(), quantity
+        for lot in list(reversed(position.lots) if self.set["lot_method"] == "lifo" else position.lots):
+            if self.set["lot_method"] == "average":
+                part = lot.quantity * (quantity / total)
+            else:
+                part = min(left, lot.quantity)
+            if part <= 0:
+                continue
+            if lot.quantity - part < TINY * lot.quantity:
+                part = lot.quantity
+            left -= part
+            share = part / lot.quantity
+            closing.pieces.append({
+                "exit": self.t, "factor": self.split_factor[symbol], "quantity": part, "entry_price": lot.price,
+                "exit_price": price, "commission": lot.commission * share, "slippage": lot.slippage * share,
+                "dividends": lot.dividends * share, "opened": lot.opened, "lot": lot.number, "low": lot.low, "high": lot.high,
+                "signal": lot.signal})
+            if part == lot.quantity:
+                position.lots.remove(lot)
+            else:
+                lot.commission -= lot.commission * share
+                lot.slippage -= lot.slippage * share
+                lot.dividends -= lot.dividends * share
+                lot.quantity -= part
+        if not position.lots:
+            position.direction = 0
+
+    def close_whole(self, symbol, price, reference, commission, kind):
+        position = self.positions[symbol]
+        quantity = position.quantity()
+        self.book(symbol, -position.direction, quantity, quantity, price, reference, commission, kind, None,
+                  Closing(symbol, position.direction, None, kind), position.lots[0].signal)
+
+    def fold_extremes(self):
+        """Every lot held now was held from before or filled at this open: the bar's low and high count (§6)."""
+        for s in self.symbols:
+            row = self.bar(s, self.t)
+            if row is None:
+                continue
+            for lot in self.positions[s].lots:
+                lot.low = min(lot.low, row["low"] if finite(row["low"]) else row["close"])
+                lot.high = max(lot.high, row["high"] if finite(row["high"]) else row["close"])
+
+    def value(self, symbol):
+        position = self.positions[symbol]
+        return position.direction * position.quantity() * self.marks[symbol] if position.lots else 0.0
+
+    def values(self):
+        """Signed values of the positions, in symbol order."""
+        return [self.value(s) for s in self.symbols if self.positions[s].lots]
+
+    def stale(self):
+        return [s for s in self.symbols if self.positions[s].lots and not self.bar(s, self.t)]
+
+    def equity(self):
+        return math.fsum([self.cash] + self.values())
+
+    def check_identity(self):
+        """§6: equity = initial capital + pnl of closed trades + unrealised net pnl of open lots + financing."""
+        parts = [self.set["initial_capital"], self.financing]
+        for closing in self.closings:
+            parts.append(-closing.commission)
+            for p in closing.pieces:
+                parts += [closing.direction * p["quantity"] * (p["exit_price"] - p["entry_price"]), -p["commission"],
+                          p["dividends"]]
+        for s in self.symbols:
+            for lot in self.positions[s].lots:
+                parts += [self.positions[s].direction * lot.quantity * (self.marks[s] - lot.price), -lot.commission,
+                          lot.dividends]
+        equity = self.equity()
+        gross = math.fsum(abs(self.value(s)) for s in self.symbols)
+        if abs(equity - math.fsum(parts)) > 1e-9 * max(abs(equity), gross, self.set["initial_capital"]):
+            raise AssertionError(f"{self.t}: equity {equity!r} but the ledger says {math.fsum(parts)!r}")
+
+    # ------------------------------------------------------------------------------ 5. delistings and expiry, §2, §3
+
+    def delist(self):
+        for s in self.symbols:
+            k = self.data.own_until(s, self.t)
+            if k == 0 or (self.t - self.data.own[s][k - 1]).days <= self.set["delist_after_days"]:
+                continue
+            for order in [o for o in self.orders if o.symbol == s]:
+                self.end(order, "delisted")
+            if self.positions[s].lots:
+                self.delisted_positions += 1
+                self.close_whole(s, self.marks[s] * (1 + self.set["delisting_return"]), self.marks[s], 0.0, "delisting")
+
+    def expire(self):
+        for order in list(self.orders):
+            if (self.t - order.decided).days >= self.set["max_pending_days"]:
+                self.end(order, "expired")
+
+    # -------------------------------------------------------------------------------------------- 6. financing
+
+    def finance(self, previous):
+        """On the balances of the previous close, over the calendar days since it, actual/365."""
+        if previous is not None:
+            years = (self.t - previous).days / 365
+            amount = (self.cash_before * self.set["cash_interest_pct"]
+                      - self.short_value_before * self.set["borrow_fee_pct"]) * years
+            self.cash += amount
+            self.financing += amount
+
+    # ------------------------------------------------------------------------------- 7. signals, §4 and §8
+
+    def ask(self):
+        signals = [s for member in self.members for s in member.ask(self)]
+        if self.set["combine"] == "vote":
+            signals += vote(self, signals, self.set["vote_threshold"])
+        if self.set["combine"] == "union":
+            overrule(self, signals)
+        return signals
+
+    def make_signal(self, strategy, symbol, action, signal_type, target, score, strength, reason, exact=False):
+        """`exact`: no rounding is in the score, so that equal scores are equal for everyone."""
+        signal = {"timestamp": self.t, "symbol": symbol, "action": action, "signal_type": signal_type,
+                  "strength": strength, "target_position": target, "score": score, "reason": reason,
+                  "status": None, "outcome": "none", "strategy": strategy, "exact": exact}
+        self.journal.signals.append(signal)
+        return signal
+
+    def near(self, symbol, value, threshold, tolerance=1e-12):
+        """Note a comparison that rounding could decide either way."""
+        if math.isfinite(threshold) and abs(value - threshold) <= tolerance * max(1.0, abs(threshold)):
+            self.journal.ties.append(f"{self.t} {symbol}: {value!r} against {threshold!r}")
+
+    # ------------------------------------------------------------------------------------- 8. orders, §4
+
+    def full_position(self):
+        basis = self.equity() if self.set["sizing_basis"] == "equity" else self.set["initial_capital"]
+        return self.set["max_position_pct"] * basis
+
+    def decide(self, signals):
+        """One after the other; signals that the ensemble disposed of have their status already."""
+        full = self.full_position()
+        made = []
+        for signal in signals:
+            if signal["status"] is None:
+                decision = self.decide_one(signal, full)
+                if isinstance(decision, Order):
+                    made.append(decision)
+                    self.orders.append(decision)
+                    decision = "ordered"
+                signal["status"] = decision
+        return made
+
+    def decide_one(self, signal, full):
+        """The order of one signal, or else its status. Precedence: §4."""
+        action, symbol = signal["action"], signal["symbol"]
+        if action == "HOLD":
+            return "hold"
+        side = self.side_of(signal, full)
+        for pending in [o for o in self.orders if o.symbol == symbol]:
+            if pending.side == side:
+                return "already_ordered"
+            if side:
+                self.end(pending, "replaced")
+        rule = {"BUY": self.buy, "SELL": self.sell, "INCREASE": self.increase, "REDUCE": self.reduce,
+                "TARGET": self.target}[action]
+        return rule(signal, self.positions[symbol], self.effective_target(signal), full)
+
+    def effective_target(self, signal):
+        scaled = self.set["target_scaled_by_strength"] and signal["action"] != "REDUCE"
+        return signal["target_position"] * (signal["strength"] if scaled else 1.0)
+
+    def side_of(self, signal, full):
+        """BUY, SELL or 0; that of a TARGET is the sign of its change."""
+        if signal["action"] != "TARGET":
+            return SIDE_OF_ACTION.get(signal["action"], 0)
+        return sign(self.wanted_value(signal, full) - self.value(signal["symbol"]))
+
+    def wanted_value(self, signal, full):
+        """The signed value that a TARGET asks for; without allow_short not below 0."""
+        wanted = self.effective_target(signal) * full
+        return wanted if self.set["allow_short"] else max(wanted, 0.0)
+
+    def buy(self, signal, position, target, full):
+        if position.direction > 0:
+            return "already_held"
+        if position.direction < 0:
+            return self.new_order(signal, BUY, False, position.quantity())
+        return self.opening(signal, BUY, target * full)
+
+    def sell(self, signal, position, target, full):
+        if position.direction > 0:
+            return self.new_order(signal, SELL, False, position.quantity())
+        if position.direction == 0 and not self.set["allow_short"]:
+            return "no_position"
+        if position.direction < 0:
+            return "already_held"
+        return self.opening(signal, SELL, target * full)
+
+    def increase(self, signal, position, target, full):
+        if position.direction < 0:
+            return self.new_order(signal, BUY, False, position.quantity())
+        if position.direction == 0:
+            return "at_target" if target < TINY else self.opening(signal, BUY, target * full)
+        return self.change_held(signal, BUY, target * full - self.value(signal["symbol"]), full)
+
+    def reduce(self, signal, position, target, full):
+        if position.direction == 0:
+            return "no_position"
+        if position.direction < 0:
+            return "at_target"
+        if target * full <= 0:
+            return self.new_order(signal, SELL, False, position.quantity())
+        return self.change_held(signal, SELL, self.value(signal["symbol"]) - target * full, full)
+
+    def target(self, signal, position, target, full):
+        """The signed weight exactly; across zero it is one order that closes and then opens."""
+        if position.direction == 0 and target < 0 and not self.set["allow_short"]:
+            return "no_position"
+        wanted = self.wanted_value(signal, full)
+        change = wanted - self.value(signal["symbol"])
+        side = sign(change)
+        if abs(change) < TINY * abs(full) or side == 0:
+            return "at_target"
+        if position.direction == 0:
+            return self.opening(signal, side, abs(wanted))
+        if sign(wanted) == position.direction:
+            return self.change_held(signal, side, abs(change), full)
+        beyond = 0.0 if self.ruined else self.to_lots(abs(wanted) / self.marks[signal["symbol"]])
+        return self.new_order(signal, side, beyond > 0, position.quantity() + beyond)
+
+    def opening(self, signal, side, value):
+        """Of a flat symbol."""
+        quantity = self.to_lots(value / self.marks[signal["symbol"]])
+        if quantity <= 0:
+            return "below_minimum"
+        if self.ruined:
+            return "risk_limited"
+        return self.new_order(signal, side, True, quantity)
+
+    def change_held(self, signal, side, change, full):
+        """Raise or lower what is held by `change` of value, which does not close it."""
+        if change <= 0 or change < TINY * full:
+            return "at_target"
+        symbol = signal["symbol"]
+        self.near(symbol, change / full, self.set["min_trade_frac"], 1e-11)
+        if change < self.set["min_trade_frac"] * full:
+            return "below_minimum"
+        exactly = change / self.marks[symbol]
+        quantity = self.to_lots(exactly)
+        if self.set["lot_size"] > 0:
+            lots = exactly / self.set["lot_size"]
+            self.near(symbol, lots, round(lots))
+        if quantity <= 0:
+            return "below_minimum"
+        raises = side == self.positions[symbol].direction
+        if raises and self.ruined:
+            return "risk_limited"
+        return self.new_order(signal, side, raises, quantity)
+
+    def new_order(self, signal, side, opens, quantity):
+        self.journal.orders += 1
+        return Order(self.journal.orders, signal["symbol"], side, opens, quantity, quantity, self.t, signal)
+
+    # ------------------------------------------------------------------------------------- 10. ruin
+
+    def ruin(self):
+        for order in list(self.orders):
+            self.end(order, "expired")
+        for s in self.symbols:
+            position = self.positions[s]
+            if position.lots:
+                quantity = position.quantity()
+                price = max(self.marks[s] * (1 - position.direction * self.slippage_fraction(s, quantity)), 0.0)
+                self.close_whole(s, price, self.marks[s], self.commission(quantity, price), "ruin")
+        self.ruined = True
