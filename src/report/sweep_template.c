@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/run_formats.h"
 #include "report/text_layout.h"
 
 enum {
@@ -145,7 +146,7 @@ static cJSON *config_json(const assay_optimizer *o, const assay_config *base, co
     char *text = malloc(TEXT_SIZE), *usual = malloc(TEXT_SIZE);
     cJSON *c = cJSON_CreateObject();
     bool ok = text != NULL && usual != NULL &&
-              assay_json_add(c, "strategy", cJSON_CreateString(assay_config_strategy(base)->name)) &&
+              assay_json_add(c, "strategy", assay_strategy_json(assay_config_strategy(base))) &&
               add_section(c, "parameters", parameters_json(o, base, plain, false)) &&
               (n_symbols == 0 || assay_json_add(c, "universe", universe_json(symbols, n_symbols))) &&
               add_section(c, "period", group_json(o, base, plain, ASSAY_GROUP_PERIOD, text, usual)) &&
