@@ -58,7 +58,13 @@ typedef struct assay_run_summary {
     bool has_warnings; /* false: not known (a run that was read from a database written by others) */
     uint32_t warnings;
     size_t delisted_positions;
+    assay_strategy_result *strategies; /* of several; their names are owned */
+    size_t n_strategies;               /* 0: one alone */
 } assay_run_summary;
+
+/* Appends an empty row for a strategy of that name; NULL: out of memory. */
+ASSAY_API assay_strategy_result *assay_run_summary_add_strategy(assay_run_summary *summary, const char *name,
+                                                                size_t name_size);
 
 /* Fills *out_summary from a result. On failure there is nothing to free. ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_run_summary_init(const assay_result *result, const char *run_id,

@@ -77,6 +77,15 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_columns(assay_store *sto
                                                                 const char *const *names, size_t n,
                                                                 bool *out_found, assay_error *err);
 
+/* A strategy of ready signals (assay_signals.h). `source`: a table of the database, a path that ends in .parquet or .csv, or a
+ * query over the database's tables that begins with SELECT or WITH; docs/signals.md has the columns. The strategy's reference
+ * is "signals:SOURCE#" and 12 hex digits of the rows; a source that ends in such digits is refused unless its rows are still
+ * those. Destroy it with assay_strategy_destroy. ASSAY_E_NOT_FOUND, ASSAY_E_DATA (source, row from 1, value), ASSAY_E_CONFIG,
+ * ASSAY_E_IO. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_signals(assay_store *store, const char *source,
+                                                                assay_strategy **out_strategy,
+                                                                assay_error *err);
+
 /* What identifies a stored run beside its records. Strings are copied. */
 typedef struct assay_run_info {
     const char *run_id;          /* file name of the run's tables: [A-Za-z0-9._-]{1,128}, no leading dot */

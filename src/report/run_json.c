@@ -46,12 +46,42 @@ static cJSON *warnings_json(const assay_run_summary *s) {
     return array;
 }
 
+static cJSON *strategy_result_json(const assay_strategy_result *row) {
+    cJSON *o = cJSON_CreateObject();
+    bool ok = assay_json_add(o, "name", cJSON_CreateString(row->name)) &&
+              assay_json_add(o, "signals", assay_json_number((double)row->n_signals)) &&
+              assay_json_add(o, "trades", assay_json_number((double)row->n_trades)) &&
+              assay_json_add(o, "closed_pnl", assay_json_number(row->closed_pnl)) &&
+              assay_json_add(o, "open_pnl", assay_json_number(row->open_pnl)) &&
+              assay_json_add(o, "capital", assay_json_number(row->capital)) &&
+              assay_json_add(o, "equity", assay_json_number(row->equity));
+    if (!ok) {
+        cJSON_Delete(o);
+        return NULL;
+    }
+    return o;
+}
+
+static cJSON *strategies_json(const assay_run_summary *s) {
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < s->n_strategies && array != NULL; i++) {
+        cJSON *item = strategy_result_json(&s->strategies[i]);
+        if (item == NULL || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static cJSON *run_json(const assay_run_summary *s) {
     cJSON *o = cJSON_CreateObject();
     bool ok = assay_json_add(o, "run_id", cJSON_CreateString(s->run_id)) &&
               assay_json_add(o, "strategy", cJSON_CreateString(s->strategy)) &&
               assay_json_add(o, "parameters", cJSON_CreateRaw(s->parameters_json)) &&
               assay_json_add(o, "metrics", metrics_json(s)) &&
+              (s->n_strategies == 0 || assay_json_add(o, "strategies", strategies_json(s))) &&
               assay_json_add(o, "start_date", cJSON_CreateString(s->start_date)) &&
               assay_json_add(o, "end_date", cJSON_CreateString(s->end_date)) &&
               assay_json_add(o, "n_bars", assay_json_number((double)s->n_bars)) &&
@@ -68,13 +98,25 @@ static cJSON *run_json(const assay_run_summary *s) {
     return o;
 }
 
+static const char *csv_number(double value, char out_text[40]) {
+    out_text[0] = '\0';
+    if (isfinite(value))
+        assay_double_format(value, out_text, 40);
+    return out_text;
+}
+
 static void write_csv(const assay_run_summary *s, FILE *out) {
+    char text[40];
     fputs("run_id,metric,value\n", out);
-    for (size_t i = 0; i < s->n_metrics; i++) {
-        char text[40] = "";
-        if (isfinite(s->metrics[i].value))
-            assay_double_format(s->metrics[i].value, text, sizeof text);
-        fprintf(out, "%s,%s,%s\n", s->run_id, s->metrics[i].name, text);
+    for (size_t i = 0; i < s->n_metrics; i++)
+        fprintf(out, "%s,%s,%s\n", s->run_id, s->metrics[i].name, csv_number(s->metrics[i].value, text));
+    for (size_t i = 0; i < s->n_strategies; i++) {
+        for (size_t field = 0; field < ASSAY_N_STRATEGY_FIELDS; field++) {
+            double value = assay_strategy_field(&s->strategies[i], field);
+            if (!isnan(value))
+                fprintf(out, "%s,%s:%s,%s\n", s->run_id, assay_strategy_field_name(field),
+                        s->strategies[i].name, csv_number(value, text));
+        }
     }
 }
 
@@ -173,7 +215,6 @@ cJSON *assay_universe_json(assay_universe u) {
     return object;
 }
 
-/* What names the strategy; of an ensemble, a list of the members' names. */
 cJSON *assay_strategy_json(const assay_strategy *strategy) {
     const char *text = strategy->reference == NULL ? strategy->name : strategy->reference;
     if (strategy->ensemble == NULL)
