@@ -20,10 +20,12 @@ GOLDEN = Path(__file__).parent / "golden"
 COMMANDS = [
     "sample",
     "import",
+    "indicators",
     "strategies",
     "run",
     "optimize",
     "walkforward",
+    "verify",
     "runs",
     "show",
     "audit",
@@ -74,7 +76,7 @@ def test_help_of_a_command(assay, command):
 
 def test_only_what_works_is_in_the_help(assay):
     text = assay("--help").stdout
-    for planned in ["check", "report", "verify", "diff", "why", "live"]:
+    for planned in ["check", "report", "diff", "why", "live"]:
         assert f"  {planned} " not in text
         done = assay(planned, code=2)
         assert f"unknown command '{planned}'" in done.stderr
@@ -115,15 +117,15 @@ MISTAKES = [
         ["--format 'jsn'", "text, json or csv", "did you mean 'json'?"],
     ),
     (
-        ["run", "momentum", "mean_reversion", "--run-id", "x"],
+        ["run", "momentum", "mean_reversion", "--each", "--run-id", "x"],
         2,
-        ["--run-id and --config are for one strategy"],
+        ["--run-id and --config are for one run, but --each makes 2"],
     ),
     (["run", "momentum", "meen_reversion"], 2, ["meen_reversion", "did you mean 'mean_reversion'?"]),
     (
         ["run", "momentum", "mean_reversion", "--set", "thresold=3"],
         2,
-        ["thresold", "did you mean 'threshold'?"],
+        ["unknown key 'thresold' for strategy momentum+mean_reversion"],
     ),
     (["run", "momentum", "--run-id", "../x"], 2, ["--run-id '../x'"]),
     (["run", "momentun"], 2, ["unknown strategy 'momentun'", "did you mean 'momentum'?"]),
@@ -197,12 +199,12 @@ BAD_CONFIGS = [
     ("strategy: momentum\nengine: {lookback: 20}\n", "2:10", "belongs in parameters"),
     ("strategy: momentum\nrisk: {slippage_bps: 1}\n", "2:8", "but in engine"),
     ("strategy: momentum\nrisk: {stop_loss_pct: 0.08}\n", "2:23", "does not have it yet"),
-    ("strategy: momentum\nbenchmark: SPY\n", "2:12", "does not have it yet"),
+    ("strategy: momentum\nuse_limit_orders: true\n", "2:1", "unknown key 'use_limit_orders'"),
     ("strategy: momentum\nperiod: {strt: 2015-01-01}\n", "2:10", "did you mean 'start'?"),
     ("strategy: momentum\nperiod: {start: 2015-02-30}\n", "2:17", "a date such as"),
     ("strategy: momentum\nuniverse: {symbol: [A]}\n", "2:12", "did you mean 'symbols'?"),
     ("strategy: momentun\n", "1:11", "did you mean 'momentum'?"),
-    ("strategy: [momentum, mean_reversion]\n", "1:22", "several strategies"),
+    ("strategy: [momentum, meen_reversion]\n", "1:22", "did you mean 'mean_reversion'?"),
     ("strateg: momentum\n", "1:1", "did you mean 'strategy'?"),
     ("strategy: momentum\nstrategy: momentum\n", "2:1", "second time"),
     ("engine: {}\nengine: {}\n", "2:1", "second time"),
@@ -363,8 +365,8 @@ def test_the_same_run_has_the_same_name_and_replaces_itself(assay, tmp_path):
     assert len(first.removeprefix("momentum-")) == 12
 
 
-def test_several_strategies_are_runs_of_their_own(assay, tmp_path):
-    """Side by side over one panel, each is what it is alone; a parameter goes to the strategy that has it."""
+def test_each_strategy_is_a_run_of_its_own(assay, tmp_path):
+    """--each: side by side over one panel, each is what it is alone; a parameter goes to the strategy that has it."""
     db = tmp_path / "db"
     assay("sample", "--db", db, "--symbols", 12, "--days", 250)
     sets = {"momentum": "threshold=0.05", "mean_reversion": "z_threshold=1.5"}
@@ -372,6 +374,7 @@ def test_several_strategies_are_runs_of_their_own(assay, tmp_path):
         assay(
             "run",
             *sets,
+            "--each",
             "--db",
             db,
             "--format",
