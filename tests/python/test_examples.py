@@ -68,14 +68,16 @@ def console_commands(page):
     return commands
 
 
-def test_readme_commands(assay_bin, tmp_path):
+@pytest.mark.parametrize(("page", "least"), [("README.md", 8), ("docs/strategies.md", 15)])
+def test_commands_of_a_page(assay_bin, tmp_path, page, least):
     """Each line shown is printed, in this order; a line with … stands for any number of others."""
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    commands = console_commands(ROOT / "README.md")
-    assert len(commands) >= 8
+    for folder in ("examples", "include"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    commands = console_commands(ROOT / page)
+    assert len(commands) >= least
     for command, shown in commands:
         done = subprocess.run(
-            command,
+            re.sub(r"^python3 ", f"{sys.executable} ", command),
             shell=True,
             cwd=tmp_path,
             env=environment(assay_bin),
@@ -87,9 +89,9 @@ def test_readme_commands(assay_bin, tmp_path):
         assert (done.returncode != 0) == refused, f"$ {command}\n{done.stdout}{done.stderr}"
         printed = [" ".join(line.split()) for line in (done.stdout + done.stderr).splitlines()]
         at = 0
-        for line in (" ".join(line.split()) for line in shown if "…" not in line):
+        for line in (" ".join(line.split()) for line in shown if "…" not in line and line):
             assert line in printed[at:], (
-                f"README.md shows\n    {line}\nbut\n$ {command}\nprints\n{done.stdout}{done.stderr}"
+                f"{page} shows\n    {line}\nbut\n$ {command}\nprints\n{done.stdout}{done.stderr}"
             )
             at = printed.index(line, at) + 1
 
@@ -197,6 +199,12 @@ def test_examples_are_listed():
         is_built = path.suffix in (".so", ".o", ".pyc") or path.name == "__pycache__"
         if path.is_file() and path.name != "README.md" and not is_built:
             assert f"`{name}`" in listed, f"examples/README.md does not mention {name}"
+
+
+def test_the_rule_shown_is_the_example():
+    page = (ROOT / "docs/strategies.md").read_text(encoding="utf-8")
+    shown = re.search(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL).group(1)
+    assert shown in (ROOT / "examples/rules/trend_stop.yaml").read_text(encoding="utf-8")
 
 
 # --- the reference pages ----------------------------------------------------------------------------------------------
