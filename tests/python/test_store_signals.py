@@ -1,6 +1,7 @@
 """Ready signals out of tables, files and queries: what a strategy made of them emits, and what is refused."""
 
 import ctypes
+import json
 
 import numpy as np
 import pandas as pd
@@ -36,21 +37,14 @@ def db(tmp_path):
     return tmp_path / "db"
 
 
-class Strategy(ctypes.Structure):
-    """The beginning and the references of an assay_strategy."""
-
-    _fields_ = [
-        ("abi_version", ctypes.c_uint32),
-        ("name", ctypes.c_char_p),
-        ("summary", ctypes.c_char_p),
-        ("params", ctypes.c_void_p),
-        ("n_params", ctypes.c_uint32),
-        ("kinds", ctypes.c_void_p),
-        ("n_kinds", ctypes.c_uint32),
-        ("callbacks", ctypes.c_void_p * 6),
-        ("threshold_form", ctypes.c_void_p),
-        ("reference", ctypes.c_char_p),
-    ]
+def reference_of(lib, config):
+    """What names the strategy in a stored configuration."""
+    text, error = ctypes.c_char_p(), Error()
+    status = lib.c.assay_report_config_json(
+        config, None, ctypes.c_size_t(0), None, ctypes.byref(text), ctypes.byref(error)
+    )
+    lib.check(status, error)
+    return json.loads(text.value)["strategy"]
 
 
 def run(lib, db, source, **settings):
@@ -71,9 +65,7 @@ def run(lib, db, source, **settings):
                     c.assay_config_set(config, key.encode(), str(value).encode(), ctypes.byref(error)), error
                 )
             lib.check(c.assay_run(panel, config, 0, ctypes.byref(result), ctypes.byref(error)), error)
-            return signals(lib, panel, strategy, result), Strategy.from_address(
-                strategy.value
-            ).reference.decode()
+            return signals(lib, panel, strategy, result), reference_of(lib, config)
         finally:
             c.assay_result_destroy(result)
             c.assay_config_destroy(config)
