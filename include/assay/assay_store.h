@@ -18,7 +18,8 @@ typedef struct assay_store assay_store;
  * undoes what a killed process left half done. ASSAY_E_NOT_FOUND (no such folder), ASSAY_E_IO. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_open(const char *folder, bool create, unsigned n_threads,
                                                         assay_store **out_store, assay_error *err);
-ASSAY_API void assay_store_close(assay_store *store); /* NULL: nothing */
+ASSAY_API void assay_store_close(assay_store *store);               /* NULL: nothing */
+ASSAY_API const char *assay_store_folder(const assay_store *store); /* as it was given */
 
 /* Which part of the prices table a run needs. */
 typedef struct assay_load_spec {

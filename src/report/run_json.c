@@ -201,16 +201,13 @@ static cJSON *group_json(const assay_config *config, assay_setting_group group) 
     return object;
 }
 
-static cJSON *universe_json(const char *const *symbols, size_t n_symbols) {
+cJSON *assay_universe_json(assay_universe u) {
     cJSON *object = cJSON_CreateObject();
-    cJSON *array = cJSON_CreateArray();
-    bool ok = assay_json_add(object, "symbols", array);
-    for (size_t i = 0; i < n_symbols && ok; i++) {
-        cJSON *item = cJSON_CreateString(symbols[i]);
-        ok = item != NULL && cJSON_AddItemToArray(array, item);
-        if (!ok)
-            cJSON_Delete(item);
-    }
+    bool ok = object != NULL;
+    if (u.n_symbols > 0)
+        ok = assay_json_add(object, "symbols", cJSON_CreateStringArray(u.symbols, (int)u.n_symbols));
+    if (ok && u.n_sectors > 0)
+        ok = assay_json_add(object, "sectors", cJSON_CreateStringArray(u.sectors, (int)u.n_sectors));
     if (!ok) {
         cJSON_Delete(object);
         return NULL;
@@ -218,6 +215,7 @@ static cJSON *universe_json(const char *const *symbols, size_t n_symbols) {
     return object;
 }
 
+/* What names the strategy; of an ensemble, a list of the members' names. */
 cJSON *assay_strategy_json(const assay_strategy *strategy) {
     const char *text = strategy->reference == NULL ? strategy->name : strategy->reference;
     if (strategy->ensemble == NULL)
@@ -242,14 +240,14 @@ assay_status assay_report_parameters_json(const assay_config *config, char **out
     return assay_json_text(parameters_json(config), out_text, err);
 }
 
-assay_status assay_report_config_json(const assay_config *config, const char *const *symbols,
-                                      size_t n_symbols, const char *frequency, char **out_text,
-                                      assay_error *err) {
+assay_status assay_report_config_json(const assay_config *config, assay_universe universe,
+                                      const char *frequency, char **out_text, assay_error *err) {
     cJSON *o = cJSON_CreateObject();
     const assay_strategy *strategy = assay_config_strategy(config);
     bool ok = assay_json_add(o, "strategy", assay_strategy_json(strategy)) &&
               assay_json_add(o, "parameters", parameters_json(config)) &&
-              (n_symbols == 0 || assay_json_add(o, "universe", universe_json(symbols, n_symbols))) &&
+              ((universe.n_symbols == 0 && universe.n_sectors == 0) ||
+               assay_json_add(o, "universe", assay_universe_json(universe))) &&
               assay_json_add(o, "period", group_json(config, ASSAY_GROUP_PERIOD)) &&
               assay_json_add(o, "engine", group_json(config, ASSAY_GROUP_ENGINE)) &&
               assay_json_add(o, "risk", group_json(config, ASSAY_GROUP_RISK)) &&
