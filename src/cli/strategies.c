@@ -82,19 +82,12 @@ static assay_status load_plugin(const char *path, assay_strategy **out_strategy,
     return assay_error_set(err, ASSAY_E_CONFIG, "plugins: %s", path);
 }
 
-static assay_status load_signals(assay_store *store, const char *source, assay_strategy **out_strategy,
-                                 assay_error *err) {
-    (void)store;
-    (void)out_strategy;
-    return assay_error_set(err, ASSAY_E_CONFIG, "signals: %s", source);
-}
-
 static assay_status open_signals(const char *source, const char *db, assay_strategy **out_strategy,
                                  assay_error *err) {
     assay_store *store = NULL;
     assay_status status = assay_store_open(cli_database(db), false, 1, &store, err);
     if (status == ASSAY_OK)
-        status = load_signals(store, source, out_strategy, err);
+        status = assay_store_load_signals(store, source, out_strategy, err);
     assay_store_close(store);
     return status;
 }
