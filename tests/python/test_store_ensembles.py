@@ -165,3 +165,16 @@ def test_a_run_of_one_strategy_has_no_such_rows(store_run, assay, db):
 
 def test_reproduce(assay, db, stored):
     assert "reproduced" in assay("reproduce", stored, "--db", db).stdout
+
+
+def test_kept_points_of_a_sweep_are_like_runs(assay, db):
+    axis = ["--axis", "momentum.lookback=5,10,20", "--keep", "best:2"]
+    sets = ["--set", "combine=sleeves", "--set", "mean_reversion.weight=3"]
+    assay("optimize", "momentum", "mean_reversion", "--db", db, "--sweep-id", "sw", *axis, *sets)
+    results = read(db, "results", "sw")
+    kept = results[results["metric"] == "capital:mean_reversion"]
+    assert len(kept) == 2 and kept["value"].tolist() == [75_000, 75_000]
+    for run_id in kept["run_id"]:
+        assert f"{run_id}: ok" in assay("audit", run_id, "--db", db).stdout
+        assert "reproduced" in assay("reproduce", run_id, "--db", db).stdout
+        assert "by strategy" in assay("show", run_id, "--db", db).stdout
