@@ -14,7 +14,9 @@ import pandas
 
 
 def main(db, target):
-    prices = pandas.concat(pandas.read_parquet(path) for path in sorted(Path(db, "prices").rglob("*.parquet")))
+    prices = pandas.concat(
+        pandas.read_parquet(path) for path in sorted(Path(db, "prices").rglob("*.parquet"))
+    )
     prices = prices.sort_values(["symbol", "timestamp"])
     traded = prices.close_price * prices.volume
     by_symbol = traded.groupby(prices.symbol)

@@ -425,7 +425,7 @@ static assay_status call(reader *r, const char *where, const char *name, uint32_
     for (size_t i = 0; i < COUNT(operations); i++) {
         if (strcmp(operations[i].name, name) != 0)
             continue;
-        char usage[40];
+        char usage[200];
         snprintf(usage, sizeof usage, "%s(%s)", name,
                  operations[i].n_in == 1   ? "x"
                  : operations[i].n_in == 2 ? "x, y"

@@ -123,7 +123,10 @@ RULES = sorted((ROOT / "examples/rules").glob("*.yaml"))
 def market(assay_bin, tmp_path_factory):
     """A sample market with a table of fundamentals: a P/E of each symbol at the end of each quarter."""
     folder = tmp_path_factory.mktemp("examples")
-    subprocess.run([assay_bin, "sample", "--db", folder / "db", "--symbols", "40", "--days", "500", "--quiet"], check=True)
+    subprocess.run(
+        [assay_bin, "sample", "--db", folder / "db", "--symbols", "40", "--days", "500", "--quiet"],
+        check=True,
+    )
     table = folder / "db/fundamental_analysis"
     table.mkdir()
     duckdb.sql(

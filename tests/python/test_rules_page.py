@@ -30,7 +30,9 @@ def lines(language):
 @pytest.fixture(scope="module")
 def market(assay_bin, tmp_path_factory):
     db = tmp_path_factory.mktemp("rules") / "db"
-    subprocess.run([assay_bin, "sample", "--db", db, "--symbols", "14", "--days", "320", "--quiet"], check=True)
+    subprocess.run(
+        [assay_bin, "sample", "--db", db, "--symbols", "14", "--days", "320", "--quiet"], check=True
+    )
     (db / "fundamental_analysis").mkdir()
     duckdb.sql(
         f"""COPY (SELECT symbol, TIMESTAMP '2014-12-31' AS timestamp, 3 + hash(symbol) % 40 AS pe_ratio, 0.2 AS roe
@@ -89,7 +91,11 @@ def test_nothing_of_the_language_is_missing():
     names = words("src/expression/cross.c", r'^    \{"(\w+)", (?:true|false)')
     names += words("src/expression/names.c", r'^    \{"(\w+)", ')
     names += words("src/expression/read.c", r'\{"(\w+)", ASSAY_OP_\w+, \d\}')
-    names += [name for name in words("src/expression/read.c", r'\{"(\w+)", ASSAY_(?:BOOK|COLUMN)_\w+\}') if "_price" not in name]
+    names += [
+        name
+        for name in words("src/expression/read.c", r'\{"(\w+)", ASSAY_(?:BOOK|COLUMN)_\w+\}')
+        if "_price" not in name
+    ]
     assert len(names) > 60
     missing = [name for name in names if not re.search(rf"`[^`]*\b{name}\b[^`]*`", PAGE)]
     assert set(missing) <= {"unrealized_return"}
