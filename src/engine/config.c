@@ -9,6 +9,7 @@
 
 #include "base/dates.h"
 #include "base/text.h"
+#include "strategy/descriptor.h"
 
 /* A row of the table with the place of its value. */
 typedef struct setting_row {
@@ -58,31 +59,6 @@ static void *value_of(assay_settings *settings, const setting_row *row) {
     return (char *)settings + row->offset;
 }
 
-/* What a descriptor may get wrong before it is ever asked. */
-static assay_status check_strategy(const assay_strategy *strategy, assay_error *err) {
-    if (strategy->abi_version != ASSAY_STRATEGY_ABI_VERSION)
-        return assay_error_set(
-            err, ASSAY_E_STRATEGY,
-            "strategy %s is built for version %u of the strategy interface, this is version %d: "
-            "build it again",
-            strategy->name, strategy->abi_version, ASSAY_STRATEGY_ABI_VERSION);
-    if (strategy->n_params > ASSAY_MAX_PARAMS || strategy->n_kinds > ASSAY_MAX_KINDS)
-        return assay_error_set(err, ASSAY_E_STRATEGY,
-                               "strategy %s has %u parameters and %u kinds of signals; at most %d "
-                               "and %d",
-                               strategy->name, strategy->n_params, strategy->n_kinds, ASSAY_MAX_PARAMS,
-                               ASSAY_MAX_KINDS);
-    for (uint32_t i = 0; i < strategy->n_kinds; i++) {
-        if (!(fabs(strategy->kinds[i].target_position) <= 1))
-            return assay_error_set(
-                err, ASSAY_E_STRATEGY,
-                "strategy %s: %s has target_position %g; it is a fraction of the full position, at "
-                "most 1 without leverage",
-                strategy->name, strategy->kinds[i].signal_type, strategy->kinds[i].target_position);
-    }
-    return ASSAY_OK;
-}
-
 static size_t size_of_config(const assay_strategy *strategy) {
     return sizeof(assay_config) + strategy->n_params * sizeof(double);
 }
@@ -90,7 +66,7 @@ static size_t size_of_config(const assay_strategy *strategy) {
 assay_status assay_config_create(const assay_strategy *strategy, assay_config **out_config,
                                  assay_error *err) {
     *out_config = NULL;
-    assay_status status = check_strategy(strategy, err);
+    assay_status status = assay_descriptor_check(strategy, err);
     if (status != ASSAY_OK)
         return status;
     assay_config *config = calloc(1, size_of_config(strategy));
