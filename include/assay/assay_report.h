@@ -58,7 +58,13 @@ typedef struct assay_run_summary {
     bool has_warnings; /* false: not known (a run that was read from a database written by others) */
     uint32_t warnings;
     size_t delisted_positions;
+    assay_strategy_result *strategies; /* of several; their names are owned */
+    size_t n_strategies;               /* 0: one alone */
 } assay_run_summary;
+
+/* Appends an empty row for a strategy of that name; NULL: out of memory. */
+ASSAY_API assay_strategy_result *assay_run_summary_add_strategy(assay_run_summary *summary, const char *name,
+                                                                size_t name_size);
 
 /* Fills *out_summary from a result. On failure there is nothing to free. ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_run_summary_init(const assay_result *result, const char *run_id,
@@ -99,11 +105,19 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_settings(assay_report_format
 ASSAY_API ASSAY_NODISCARD assay_status assay_report_parameters_json(const assay_config *config,
                                                                     char **out_text, assay_error *err);
 
-/* Everything needed to run again, as a JSON object on one line: strategy, parameters, universe (n_symbols 0: every symbol),
- * period, engine and risk settings with their defaults, frequency (NULL: left out). Equal runs give equal bytes: pass the
- * symbols sorted. Free *out_text with free(). ASSAY_E_NOMEM. */
+/* Which symbols a run was over, and what was given of them from outside the database. Sorted. */
+typedef struct assay_universe {
+    const char *const *symbols;
+    size_t n_symbols;           /* 0: every symbol */
+    const char *const *sectors; /* "SYMBOL=SECTOR" */
+    size_t n_sectors;           /* 0: those of the database, where they are needed */
+} assay_universe;
+
+/* Everything needed to run again, as a JSON object on one line: strategy (an ensemble: a list), parameters, universe, period,
+ * engine and risk settings with their defaults, frequency (NULL: left out). Equal runs give equal bytes. Free *out_text with
+ * free(). ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_report_config_json(const assay_config *config,
-                                                                const char *const *symbols, size_t n_symbols,
+                                                                assay_universe universe,
                                                                 const char *frequency, char **out_text,
                                                                 assay_error *err);
 
@@ -135,7 +149,7 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_sweep(const assay_sweep_repo
  * with holes for the swept values. From one thread at a time. */
 typedef struct assay_sweep_template assay_sweep_template;
 ASSAY_API ASSAY_NODISCARD assay_status assay_sweep_template_create(
-    const assay_optimizer *optimizer, const assay_config *base, const char *const *symbols, size_t n_symbols,
+    const assay_optimizer *optimizer, const assay_config *base, assay_universe universe,
     const char *frequency, assay_sweep_template **out_template, assay_error *err);
 ASSAY_API void assay_sweep_template_destroy(assay_sweep_template *template_); /* NULL: nothing */
 /* The texts of a point, valid until the next call; false: out of memory. */

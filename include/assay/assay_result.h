@@ -177,6 +177,20 @@ typedef struct assay_strategy_result {
 
 /* One row a strategy, in the order of the configuration; a run of one strategy has one row. Belongs to the result. */
 ASSAY_API const assay_strategy_result *assay_result_strategies(const assay_result *result, size_t *out_count);
+/* The numbers of such a row by the names that backtest_results has for them: "pnl" (closed), "open_pnl", "trades" …; NaN where
+ * there is none. */
+enum {
+    ASSAY_STRATEGY_PNL = 0,
+    ASSAY_STRATEGY_OPEN_PNL = 1,
+    ASSAY_STRATEGY_TRADES = 2,
+    ASSAY_STRATEGY_SIGNALS = 3,
+    ASSAY_STRATEGY_CAPITAL = 4,
+    ASSAY_STRATEGY_EQUITY = 5,
+    ASSAY_N_STRATEGY_FIELDS = 6
+};
+ASSAY_API const char *assay_strategy_field_name(size_t field);
+ASSAY_API double assay_strategy_field(const assay_strategy_result *row, size_t field);
+ASSAY_API void assay_strategy_set_field(assay_strategy_result *row, size_t field, double value);
 /* The name of a record's `strategy`; "vote" for the one behind the last. Never NULL. */
 ASSAY_API const char *assay_result_strategy_name(const assay_result *result, size_t index);
 

@@ -18,7 +18,8 @@ typedef struct assay_store assay_store;
  * undoes what a killed process left half done. ASSAY_E_NOT_FOUND (no such folder), ASSAY_E_IO. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_open(const char *folder, bool create, unsigned n_threads,
                                                         assay_store **out_store, assay_error *err);
-ASSAY_API void assay_store_close(assay_store *store); /* NULL: nothing */
+ASSAY_API void assay_store_close(assay_store *store);               /* NULL: nothing */
+ASSAY_API const char *assay_store_folder(const assay_store *store); /* as it was given */
 
 /* Which part of the prices table a run needs. */
 typedef struct assay_load_spec {
@@ -75,6 +76,15 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_columns(assay_store *sto
                                                                 const assay_column_spec *spec,
                                                                 const char *const *names, size_t n,
                                                                 bool *out_found, assay_error *err);
+
+/* A strategy of ready signals (assay_signals.h). `source`: a table of the database, a path that ends in .parquet or .csv, or a
+ * query over the database's tables that begins with SELECT or WITH; docs/signals.md has the columns. The strategy's reference
+ * is "signals:SOURCE#" and 12 hex digits of the rows; a source that ends in such digits is refused unless its rows are still
+ * those. Destroy it with assay_strategy_destroy. ASSAY_E_NOT_FOUND, ASSAY_E_DATA (source, row from 1, value), ASSAY_E_CONFIG,
+ * ASSAY_E_IO. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_signals(assay_store *store, const char *source,
+                                                                assay_strategy **out_strategy,
+                                                                assay_error *err);
 
 /* What identifies a stored run beside its records. Strings are copied. */
 typedef struct assay_run_info {

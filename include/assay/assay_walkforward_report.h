@@ -34,12 +34,11 @@ typedef struct assay_walkforward_report {
     bool is_stored;
 } assay_walkforward_report;
 
-/* Makes the texts. `symbols` sorted (n_symbols 0: every symbol), `frequency` may be NULL. Reset it in every case.
+/* Makes the texts. `frequency` may be NULL. Reset it in every case.
  * ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_walkforward_report_init(
     assay_walkforward_report *report, const assay_walkforward *wf, const assay_walkforward_spec *spec,
-    const assay_config *base, const char *const *symbols, size_t n_symbols, const char *frequency,
-    assay_error *err);
+    const assay_config *base, assay_universe universe, const char *frequency, assay_error *err);
 /* Names the runs: `run_id`, and RUN_ID-fold-1 … for the folds that are runs. ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_walkforward_report_name(assay_walkforward_report *report,
                                                                      const char *run_id, assay_error *err);

@@ -99,9 +99,11 @@ static pair log_pair(double x) {
     int k;
     pair s = log_argument(take_apart(x, &k));
     pair z = multiply(s, s);
-    double tail = 1.0 / 27; /* of z^k / (2k + 1): from k = 13 down to 3 */
-    for (int n = 25; n >= 7; n -= 2)
-        tail = 1.0 / n + z.hi * tail;
+    static const double inverse_odd[] = {1.0 / 7,  1.0 / 9,  1.0 / 11, 1.0 / 13, 1.0 / 15,
+                                         1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23, 1.0 / 25};
+    double tail = 1.0 / 27; /* of z^n / (2n + 1): from n = 13 down to 3 */
+    for (int n = 9; n >= 0; n--)
+        tail = inverse_odd[n] + z.hi * tail;
     pair rest = add(fifth, (pair){z.hi * tail, 0});
     rest = add(third, multiply(z, rest));
     rest = multiply(z, rest);

@@ -37,7 +37,7 @@ struct cli_command {
 
 extern const cli_command cli_cmd_sample, cli_cmd_import, cli_cmd_strategies, cli_cmd_run, cli_cmd_optimize,
     cli_cmd_runs, cli_cmd_show, cli_cmd_audit, cli_cmd_reproduce, cli_cmd_sql, cli_cmd_help,
-    cli_cmd_walkforward;
+    cli_cmd_walkforward, cli_cmd_verify;
 
 size_t cli_command_count(void);
 const cli_command *cli_command_at(size_t index);
@@ -86,6 +86,9 @@ void cli_message(const char *format, ...) ASSAY_PRINTF(1, 2);
 int cli_usage_error(const cli_command *command, const char *format, ...) ASSAY_PRINTF(2, 3);
 /* Prints an error and returns the exit code that belongs to its status. */
 int cli_fail(const assay_error *err);
+
+/* A text as a JSON string, in quotes. */
+void cli_print_json_text(const char *text);
 
 /* What is being done, on a terminal's standard error; NULL or "" wipes it. Nothing when quiet. */
 void cli_progress(const char *text);

@@ -14,19 +14,8 @@ enum {
     OPT_SWEEP_ID,
     OPT_RESTART,
     OPT_REPORT,
-    OPT_DB,
-    OPT_SYMBOLS,
-    OPT_HOLDINGS,
-    OPT_START,
-    OPT_END,
-    OPT_SET,
-    OPT_CONFIG,
-    OPT_FORMAT,
-    OPT_THREADS,
-    OPT_FREQUENCY,
-    OPT_NO_STORE,
-    OPT_QUIET,
-    N_OPTIONS
+    N_OWN_OPTIONS,
+    N_OPTIONS = N_OWN_OPTIONS + CLI_N_COMMON_ROWS
 };
 
 static const cli_option OPTIONS[N_OPTIONS] = {
@@ -51,18 +40,8 @@ static const cli_option OPTIONS[N_OPTIONS] = {
          "goes on after a stop"},
     [OPT_RESTART] = {"restart", NULL, "forget what an unfinished sweep of this id has"},
     [OPT_REPORT] = {"report", "ID", "run nothing; print what is stored of a sweep, all its shards"},
-    [OPT_DB] = {"db", "DIR", "the database folder"},
-    [OPT_SYMBOLS] = {"symbols", "A,B,...", "these symbols; without it every symbol"},
-    [OPT_HOLDINGS] = {"holdings", "FILE", "the symbols of a CSV file with columns sym, sector"},
-    [OPT_START] = {"start", "DATE", "first day of the portfolio; earlier bars warm windows up"},
-    [OPT_END] = {"end", "DATE", "last day"},
-    [OPT_SET] = {"set", "KEY=VALUE", "a parameter or setting that all points share; any number\nof times"},
-    [OPT_CONFIG] = {"config", "FILE", "a YAML configuration; options override it"},
-    [OPT_FORMAT] = {"format", "FORMAT", "text (default), json, or csv (the best points)"},
-    [OPT_THREADS] = {"threads", "N", "threads; 0 (default): every core; results do not depend on it"},
-    [OPT_FREQUENCY] = {"frequency", "F", "which frequency, where the prices have several"},
-    [OPT_NO_STORE] = {"no-store", NULL, "write no tables, and keep nothing for a second call"},
-    [OPT_QUIET] = {"quiet", NULL, "no messages but errors"},
+    [N_OWN_OPTIONS] = CLI_COMMON_ROWS("text (default), json, or csv (the best points)",
+                                      "threads; 0 (default): every core; results do not depend on it"),
 };
 
 static bool take_keep(const cli_args *args, cli_sweep_args *a) {
@@ -80,13 +59,6 @@ static bool take_keep(const cli_args *args, cli_sweep_args *a) {
     return cli_read_whole(&count, 1, CLI_MOST_KEPT, &a->n_keep);
 }
 
-static bool take_name(const cli_args *args, cli_names *names) {
-    if (cli_names_add(names, args->value, strlen(args->value)))
-        return true;
-    cli_message("out of memory");
-    return false;
-}
-
 static bool take_sweep_id(const cli_args *args, const char **out_id) {
     *out_id = args->value;
     if (assay_sweep_id_is_good(args->value))
@@ -99,58 +71,17 @@ static bool take_sweep_id(const cli_args *args, const char **out_id) {
     return false;
 }
 
-/* The options that say which runs; false: not one of them, or wrong. */
-static bool take_run_option(const cli_args *args, int option, cli_sweep_args *a) {
-    switch (option) {
-    case OPT_DB:
-        a->db = args->value;
-        return true;
-    case OPT_SYMBOLS:
-        a->options.symbols = args->value;
-        return true;
-    case OPT_HOLDINGS:
-        a->options.holdings = args->value;
-        return true;
-    case OPT_START:
-        a->options.start = args->value;
-        return true;
-    case OPT_END:
-        a->options.end = args->value;
-        return true;
-    case OPT_SET:
-        return take_name(args, &a->options.sets);
-    case OPT_CONFIG:
-        a->options.config_path = args->value;
-        return true;
-    case OPT_FORMAT:
-        return cli_read_format(args, true, &a->format);
-    case OPT_THREADS:
-        return cli_read_whole(args, 0, 1024, &a->n_threads);
-    case OPT_FREQUENCY:
-        a->options.frequency = args->value;
-        return true;
-    case OPT_NO_STORE:
-        a->no_store = true;
-        return true;
-    case OPT_QUIET:
-        cli_set_quiet(true);
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool take_option(const cli_args *args, int option, cli_sweep_args *a) {
     switch (option) {
     case OPT_AXIS:
-        return take_name(args, &a->axes);
+        return cli_take_name(args, &a->axes);
     case OPT_SAMPLE:
         a->sampling = args->value;
         return true;
     case OPT_OBJECTIVE:
-        return take_name(args, &a->objectives);
+        return cli_take_name(args, &a->objectives);
     case OPT_WHERE:
-        return take_name(args, &a->constraints);
+        return cli_take_name(args, &a->constraints);
     case OPT_KEEP:
         return take_keep(args, a);
     case OPT_HALVING:
@@ -167,16 +98,17 @@ static bool take_option(const cli_args *args, int option, cli_sweep_args *a) {
     case OPT_REPORT:
         return take_sweep_id(args, &a->report_id);
     default:
-        return take_run_option(args, option, a);
+        return cli_take_common(args, &a->common);
     }
 }
 
 static int report_stored(const cli_sweep_args *a) {
     assay_error err = {0};
     assay_store *store = NULL;
-    assay_status status = assay_store_open(cli_database(a->db), false, (unsigned)a->n_threads, &store, &err);
+    assay_status status =
+        assay_store_open(cli_database(a->common.db), false, (unsigned)a->common.n_threads, &store, &err);
     if (status == ASSAY_OK)
-        status = cli_stored_sweep_report(store, a->report_id, a, a->format, &err);
+        status = cli_stored_sweep_report(store, a->report_id, a, a->common.format, &err);
     assay_store_close(store);
     return status == ASSAY_OK ? CLI_DONE : cli_fail(&err);
 }
@@ -190,14 +122,12 @@ static int run_optimize(const cli_command *command, int argc, char **argv) {
         ;
     code = option == CLI_ARGS_STOP ? args.exit_code : CLI_USAGE;
     if (option == CLI_ARGS_END) {
-        bool needs_strategy = a.options.config_path == NULL && a.report_id == NULL;
         bool is_good =
-            cli_check_operands(&args, needs_strategy ? 1 : 0, a.report_id == NULL ? 1 : 0, "the STRATEGY");
-        a.options.strategy = args.n_operands > 0 ? args.operands[0] : NULL;
+            a.report_id == NULL ? cli_take_strategies(&args, &a.common) : cli_check_operands(&args, 0, 0, "");
         if (is_good)
             code = a.report_id == NULL ? cli_sweep_main(&a) : report_stored(&a);
     }
-    cli_names_reset(&a.options.sets);
+    cli_common_reset(&a.common);
     cli_names_reset(&a.axes);
     cli_names_reset(&a.objectives);
     cli_names_reset(&a.constraints);
@@ -206,7 +136,7 @@ static int run_optimize(const cli_command *command, int argc, char **argv) {
 
 const cli_command cli_cmd_optimize = {
     .name = "optimize",
-    .operands = "STRATEGY",
+    .operands = "STRATEGY...",
     .summary = "search parameters: many runs, and how much of the best is luck",
     .description =
         "Runs a strategy at many points (combinations of parameters and settings) and prints the best, what\n"

@@ -9,12 +9,11 @@ enum { CLI_SWEEP_ID_SIZE = 97, CLI_INTERRUPTED = 130, CLI_LISTED_POINTS = 10, CL
 
 /* As the command line has it. */
 typedef struct cli_sweep_args {
-    cli_run_options options;
+    cli_common common;
     cli_names axes, objectives, constraints;
-    const char *db, *sampling, *shard, *sweep_id, *report_id;
-    assay_report_format format;
-    uint64_t n_threads, n_keep;
-    bool halving, no_store, restart;
+    const char *sampling, *shard, *sweep_id, *report_id;
+    uint64_t n_keep;
+    bool halving, restart;
 } cli_sweep_args;
 
 /* A point that is stored with its trades. */

@@ -47,9 +47,8 @@ static assay_status note_kept(cli_sweep *s, const assay_config *config, const as
     if (kept->metrics == NULL)
         return out_of_memory(err);
     memcpy(kept->metrics, assay_result_metrics(result), n_bytes);
-    return assay_report_config_json(config, (const char *const *)s->request.symbols.name,
-                                    s->request.symbols.n, s->frequency[0] == '\0' ? NULL : s->frequency,
-                                    &kept->config_json, err);
+    return assay_report_config_json(config, cli_universe(&s->request),
+                                    s->frequency[0] == '\0' ? NULL : s->frequency, &kept->config_json, err);
 }
 
 static assay_status store_kept(cli_sweep *s, uint64_t point, const assay_config *config,
@@ -227,9 +226,9 @@ static assay_status init_maker(row_maker *m, cli_sweep *s, assay_error *err) {
     assay_status status =
         assay_optimizer_period(s->optimizer, s->run.panel, cli_sweep_point(s, 0), &m->period, err);
     if (status == ASSAY_OK)
-        status = assay_sweep_template_create(
-            s->optimizer, s->request.config, (const char *const *)s->request.symbols.name,
-            s->request.symbols.n, s->frequency[0] == '\0' ? NULL : s->frequency, &m->template_, err);
+        status =
+            assay_sweep_template_create(s->optimizer, s->request.config, cli_universe(&s->request),
+                                        s->frequency[0] == '\0' ? NULL : s->frequency, &m->template_, err);
     return status;
 }
 

@@ -91,7 +91,7 @@ assay_status cli_check_other_shards(assay_store *store, const cli_sweep *s, assa
 /* --- reading --- */
 
 typedef struct stored_sweep {
-    const char *sweep_id;
+    const char *sweep_id, *db;
     assay_table *rows;
     assay_sweep_plan plan;
     cli_request request;
@@ -112,7 +112,7 @@ static assay_status make_optimizer(stored_sweep *s, const cli_sweep_args *a, ass
         .n_objectives = own_objectives ? s->plan.n_objectives : a->objectives.n,
         .constraints = (const char *const *)(own_constraints ? s->plan.constraints : a->constraints.name),
         .n_constraints = own_constraints ? s->plan.n_constraints : a->constraints.n};
-    assay_status status = cli_request_from_text(s->plan.config_json, s->sweep_id, &s->request, err);
+    assay_status status = cli_request_from_text(s->plan.config_json, s->sweep_id, s->db, &s->request, err);
     return status == ASSAY_OK ? assay_optimizer_create(s->request.config, &spec, &s->optimizer, err) : status;
 }
 
@@ -304,7 +304,7 @@ static assay_status read_and_print(assay_store *store, stored_sweep *s, const cl
 
 assay_status cli_stored_sweep_report(assay_store *store, const char *sweep_id, const cli_sweep_args *args,
                                      assay_report_format format, assay_error *err) {
-    stored_sweep s = {.sweep_id = sweep_id};
+    stored_sweep s = {.sweep_id = sweep_id, .db = assay_store_folder(store)};
     assay_status status = find_sweep(store, sweep_id, &s.rows, err);
     if (status == ASSAY_OK && (s.rows == NULL || s.rows->n_rows == 0))
         status = assay_error_set(err, ASSAY_E_NOT_FOUND, "there is no sweep '%s'; `assay runs` lists them",

@@ -57,14 +57,14 @@ static void name_sweep(cli_sweep *s) {
         snprintf(s->sweep_id, sizeof s->sweep_id, "%s", a->sweep_id);
         return;
     }
-    char hex[33];
+    char hex[33], name[71];
     assay_hash hash;
+    cli_name_for_id(assay_config_strategy(s->request.config)->name, name, sizeof name);
     assay_hash_init(&hash);
     assay_hash_add(&hash, s->fingerprint, 32);
     assay_hash_add(&hash, s->plan_json, strlen(s->plan_json));
     assay_hash_hex(&hash, hex);
-    snprintf(s->sweep_id, sizeof s->sweep_id, "%.70s-sweep-%.12s",
-             assay_config_strategy(s->request.config)->name, hex);
+    snprintf(s->sweep_id, sizeof s->sweep_id, "%.70s-sweep-%.12s", name, hex);
 }
 
 /* What backtest_sweeps says of the plan; objectives and constraints in their canonical form. */
@@ -229,8 +229,8 @@ static assay_status run_part(cli_sweep *s, rung_stage *stage, uint64_t part, uin
         if (is_interrupted != 0)
             return assay_error_set(err, ASSAY_E_CANCELLED, "stopped");
         const assay_rung *rung = stage->rung + 1 < s->n_rungs ? &s->rung[stage->rung] : NULL;
-        status = assay_optimizer_run(s->optimizer, s->run.panel, rung, point, n, (unsigned)s->args->n_threads,
-                                     on_progress, p, metrics, err);
+        status = assay_optimizer_run(s->optimizer, s->run.panel, rung, point, n,
+                                     (unsigned)s->args->common.n_threads, on_progress, p, metrics, err);
         if (status == ASSAY_OK && s->parts != NULL)
             status = assay_store_sweep_write_part(s->parts, stage->rung, part, metrics, n_values, err);
     }
@@ -321,6 +321,7 @@ static assay_status prepare(cli_sweep *s, assay_error *err) {
         cli_load_panel(s->store, &s->request, &s->run.panel, s->frequency, sizeof s->frequency, err);
     if (status != ASSAY_OK)
         return status;
+    s->run.owns_panel = true;
     assay_panel_fingerprint(s->run.panel, s->fingerprint);
     s->n_points = assay_optimizer_shard_size(s->optimizer);
     s->batch = batch_size(s->run.panel);
@@ -330,15 +331,14 @@ static assay_status prepare(cli_sweep *s, assay_error *err) {
     if (status != ASSAY_OK)
         return status;
     s->n_rungs = assay_optimizer_rungs(s->optimizer, s->run.panel, s->rung);
-    status = assay_report_config_json(s->request.config, (const char *const *)s->request.symbols.name,
-                                      s->request.symbols.n, s->frequency[0] == '\0' ? NULL : s->frequency,
-                                      &s->config_json, err);
+    status = assay_report_config_json(s->request.config, cli_universe(&s->request),
+                                      s->frequency[0] == '\0' ? NULL : s->frequency, &s->config_json, err);
     if (status == ASSAY_OK)
         status = make_plan_text(s, err);
     if (status != ASSAY_OK)
         return status;
     name_sweep(s);
-    if (s->args->no_store)
+    if (s->args->common.no_store)
         return ASSAY_OK;
     status = cli_check_no_run(s->store, s->sweep_id, err);
     if (status == ASSAY_OK)
@@ -392,18 +392,18 @@ static assay_status print_report(cli_sweep *s, assay_error *err) {
                                  .n_rungs = s->n_rungs,
                                  .n_bars = period.n_bars,
                                  .n_symbols = assay_panel_n_symbols(s->run.panel),
-                                 .n_kept = s->args->no_store ? 0 : s->n_kept,
+                                 .n_kept = s->args->common.no_store ? 0 : s->n_kept,
                                  .n_shards = count,
                                  .n_shards_stored = 1,
                                  .shard = index + 1,
-                                 .is_stored = !s->args->no_store};
+                                 .is_stored = !s->args->common.no_store};
     assay_time_format(period.start_us, report.start_date, sizeof report.start_date);
     assay_time_format(period.end_us, report.end_date, sizeof report.end_date);
     snprintf(report.data_fingerprint, sizeof report.data_fingerprint, "%s", s->fingerprint);
     cli_progress(NULL);
     assay_report_style style = cli_style();
     if (status == ASSAY_OK)
-        status = assay_report_sweep(&report, s->args->format, &style, stdout, err);
+        status = assay_report_sweep(&report, s->args->common.format, &style, stdout, err);
     assay_sweep_summary_reset(&summary);
     return status;
 }
@@ -473,11 +473,12 @@ int cli_sweep_main(const cli_sweep_args *a) {
                                       .constraints = (const char *const *)a->constraints.name,
                                       .n_constraints = a->constraints.n,
                                       .halving = a->halving};
-    assay_status status = cli_request_make(&a->options, &s.request, &err);
+    assay_status status = cli_request_make(&a->common.options, &s.request, &err);
     if (status == ASSAY_OK)
         status = assay_optimizer_create(s.request.config, &spec, &s.optimizer, &err);
     if (status == ASSAY_OK)
-        status = assay_store_open(cli_database(a->db), false, (unsigned)a->n_threads, &s.store, &err);
+        status = assay_store_open(cli_database(a->common.db), false, (unsigned)a->common.n_threads, &s.store,
+                                  &err);
     if (status == ASSAY_OK) {
         catch_interrupts();
         status = execute(&s, &err);

@@ -149,10 +149,10 @@ static assay_status compare(const char *folder, const cli_run *run, const char *
     return status;
 }
 
-static assay_status run_again(assay_store *store, const char *run_id, cli_run *out_run, comparison *out,
-                              assay_error *err) {
+/* The run refers to the request's strategies: reset it first. */
+static assay_status run_again(assay_store *store, const char *run_id, cli_request *out_request,
+                              cli_run *out_run, comparison *out, assay_error *err) {
     char *config = NULL;
-    cli_request request = {0};
     assay_status status = cli_stored_config(store, run_id, &config, out->fingerprint_then, err);
     if (status == ASSAY_OK && strstr(config, "\"walkforward\"") != NULL)
         status = assay_error_set(
@@ -162,13 +162,12 @@ static assay_status run_again(assay_store *store, const char *run_id, cli_run *o
             "command again under another id",
             run_id, run_id);
     if (status == ASSAY_OK)
-        status = cli_request_from_text(config, run_id, &request, err);
+        status = cli_request_from_text(config, run_id, assay_store_folder(store), out_request, err);
     if (status == ASSAY_OK)
-        status = cli_run_execute(store, &request, out_run, err);
+        status = cli_run_execute(store, out_request, out_run, err);
     if (status == ASSAY_OK)
         assay_panel_fingerprint(out_run->panel, out->fingerprint_now);
     free(config);
-    cli_request_reset(&request);
     return status;
 }
 
@@ -176,6 +175,7 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
                               assay_error *err) {
     assay_store *store = NULL;
     cli_run run = {0};
+    cli_request request = {0};
     char folder[PATH_SIZE] = "", name[160] = "";
     assay_status status = assay_store_open(db, false, n_threads, &store, err);
     if (status == ASSAY_OK)
@@ -183,7 +183,7 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
     if (status == ASSAY_OK)
         status = cli_stored_file(store, run_id, name, sizeof name, err);
     if (status == ASSAY_OK)
-        status = run_again(store, run_id, &run, out, err);
+        status = run_again(store, run_id, &request, &run, out, err);
     assay_store_close(store);
     if (status == ASSAY_OK)
         status = make_temporary(folder, err);
@@ -194,6 +194,7 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
     if (folder[0] != '\0')
         remove_folder(folder);
     cli_run_reset(&run);
+    cli_request_reset(&request);
     cli_progress(NULL);
     return status;
 }

@@ -16,8 +16,9 @@
 
 #include "base/text.h"
 
-static const char *const SECTIONS[] = {"parameters", "universe", "period", "engine", "risk"};
-static const char *const TOP_KEYS[] = {"strategy", "benchmark", "frequency"};
+static const char *const SECTIONS[] = {"parameters", "universe", "period", "engine",
+                                       "risk",       "rule",     "define"};
+static const char *const TOP_KEYS[] = {"strategy", "benchmark", "frequency", "plugin", "signals"};
 enum {
     N_SECTIONS = sizeof SECTIONS / sizeof *SECTIONS,
     N_TOP_KEYS = sizeof TOP_KEYS / sizeof *TOP_KEYS,
@@ -120,7 +121,7 @@ static assay_status take_top_key(reader *r, const char *key, yaml_mark_t mark) {
     return refuse(
         r, mark,
         "unknown key '%.*s'; a configuration has strategy, parameters, universe, period, engine, risk, "
-        "benchmark, frequency",
+        "rule, define, benchmark, frequency, plugin, signals",
         shown(key), key);
 }
 
@@ -141,7 +142,10 @@ static assay_status take_key(reader *r, const char *key, yaml_mark_t mark) {
 
 /* --- values --- */
 
-static assay_status add_entry(reader *r, const char *value, yaml_mark_t mark) {
+static assay_status add_entry(reader *r, const yaml_event_t *event) {
+    const char *value = (const char *)event->data.scalar.value;
+    yaml_mark_t mark = event->start_mark;
+    yaml_scalar_style_t style = event->data.scalar.style;
     cli_config_file *file = r->file;
     if (file->n == file->capacity) {
         size_t capacity = file->capacity == 0 ? 32 : file->capacity * 2;
@@ -151,8 +155,15 @@ static assay_status add_entry(reader *r, const char *value, yaml_mark_t mark) {
         file->entry = grown;
         file->capacity = capacity;
     }
-    cli_config_entry entry = {r->section,      strdup(r->key),       strdup(value),         mark.line + 1,
-                              mark.column + 1, r->key_mark.line + 1, r->key_mark.column + 1};
+    cli_config_entry entry = {r->section,
+                              strdup(r->key),
+                              strdup(value),
+                              mark.line + 1,
+                              mark.column + 1,
+                              r->key_mark.line + 1,
+                              r->key_mark.column + 1,
+                              style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+                                  style == YAML_DOUBLE_QUOTED_SCALAR_STYLE};
     if (entry.key == NULL || entry.value == NULL) {
         free(entry.key);
         free(entry.value);
@@ -197,9 +208,9 @@ static assay_status take_scalar(reader *r, const yaml_event_t *event) {
     case AT_TOP_VALUE:
     case AT_VALUE:
         r->at = r->at == AT_VALUE ? AT_KEY : AT_TOP_KEY;
-        return is_null(event) ? ASSAY_OK : add_entry(r, text, mark);
+        return is_null(event) ? ASSAY_OK : add_entry(r, event);
     case IN_LIST:
-        return add_entry(r, text, mark);
+        return add_entry(r, event);
     case BEFORE_ROOT:
         if (is_null(event)) {
             r->at = AFTER_ROOT;

@@ -2,6 +2,7 @@
 #ifndef ASSAY_CLI_CONFIG_FILE_H
 #define ASSAY_CLI_CONFIG_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "assay/assay_error.h"
@@ -15,6 +16,7 @@ typedef struct cli_config_entry {
     char *value;
     size_t line, column; /* of the value, from 1 */
     size_t key_line, key_column;
+    bool is_quoted; /* the value begins behind a quote */
 } cli_config_entry;
 
 typedef struct cli_config_file {

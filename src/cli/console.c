@@ -93,3 +93,17 @@ int cli_finish_output(int exit_code) {
                 reason == 0 ? "an earlier write failed" : strerror(reason));
     return exit_code == CLI_DONE ? CLI_FAILED : exit_code;
 }
+
+void cli_print_json_text(const char *text) {
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}

@@ -1,4 +1,5 @@
-/* Symbols out of holdings.csv: a header with a column `sym` (or `symbol`), then a row a symbol; other columns are ignored. */
+/* Symbols and sectors out of holdings.csv: a header with a column `sym` (or `symbol`) and maybe `sector`, then a row a symbol;
+ * other columns are ignored. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,17 +42,32 @@ static char *trim(char *text) {
     return text;
 }
 
-static bool find_column(const char *header, size_t *out_column) {
+/* The first column of one of these names (NULL ends them). */
+static bool find_column(const char *header, const char *const *names, size_t *out_column) {
     char name[256];
     for (size_t i = 0; i < 1000 && read_field(header, i, name, sizeof name); i++) {
         const char *text = trim(name);
-        if (strcasecmp(text, "sym") == 0 || strcasecmp(text, "symbol") == 0 ||
-            strcasecmp(text, "ticker") == 0) {
+        for (size_t k = 0; names[k] != NULL; k++) {
+            if (strcasecmp(text, names[k]) != 0)
+                continue;
             *out_column = i;
             return true;
         }
     }
     return false;
+}
+
+static const char *const SYMBOL_NAMES[] = {"sym", "symbol", "ticker", NULL};
+static const char *const SECTOR_NAMES[] = {"sector", "gics_sector", "gics sector", NULL};
+
+/* "SYMBOL=SECTOR", where the line has a sector. False: out of memory. */
+static bool add_sector(const char *line, size_t column, const char *symbol, cli_names *sectors) {
+    char field[512], pair[1100];
+    const char *sector = read_field(line, column, field, sizeof field) ? trim(field) : "";
+    if (sector[0] == '\0')
+        return true;
+    int n = snprintf(pair, sizeof pair, "%s=%s", symbol, sector);
+    return cli_names_add(sectors, pair, (size_t)n);
 }
 
 /* Drops the end of line; false where the line was cut. */
@@ -62,9 +78,10 @@ static bool end_line(char *line, FILE *in) {
     return is_whole;
 }
 
-static assay_status read_rows(FILE *in, const char *path, char *line, cli_names *symbols, assay_error *err) {
-    size_t column = 0;
-    bool has_header = false;
+static assay_status read_rows(FILE *in, const char *path, char *line, cli_names *symbols, cli_names *sectors,
+                              assay_error *err) {
+    size_t column = 0, sector_column = 0;
+    bool has_header = false, has_sectors = false;
     size_t before = symbols->n;
     for (size_t number = 1; fgets(line, MAX_LINE, in) != NULL; number++) {
         if (!end_line(line, in))
@@ -74,11 +91,12 @@ static assay_status read_rows(FILE *in, const char *path, char *line, cli_names 
         if (text[strspn(text, " \t")] == '\0')
             continue;
         if (!has_header) {
-            if (!find_column(text, &column))
+            if (!find_column(text, SYMBOL_NAMES, &column))
                 return assay_error_set(
                     err, ASSAY_E_DATA,
                     "%s:%zu: the header has no column 'sym'; it should look like `sym,sector`", path, number);
             has_header = true;
+            has_sectors = sectors != NULL && find_column(text, SECTOR_NAMES, &sector_column);
             continue;
         }
         char field[512];
@@ -86,7 +104,8 @@ static assay_status read_rows(FILE *in, const char *path, char *line, cli_names 
         if (symbol == NULL || symbol[0] == '\0')
             return assay_error_set(err, ASSAY_E_DATA, "%s:%zu: no symbol in column %zu", path, number,
                                    column + 1);
-        if (!cli_names_add(symbols, symbol, strlen(symbol)))
+        if (!cli_names_add(symbols, symbol, strlen(symbol)) ||
+            (has_sectors && !add_sector(text, sector_column, symbol, sectors)))
             return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", path);
     }
     if (ferror(in) != 0)
@@ -96,14 +115,14 @@ static assay_status read_rows(FILE *in, const char *path, char *line, cli_names 
     return ASSAY_OK;
 }
 
-assay_status cli_read_holdings(const char *path, cli_names *symbols, assay_error *err) {
+assay_status cli_read_holdings(const char *path, cli_names *symbols, cli_names *sectors, assay_error *err) {
     FILE *in = fopen(path, "r");
     if (in == NULL)
         return assay_error_set(err, ASSAY_E_IO, "cannot read the holdings %s: %s", path, strerror(errno));
     char *line = malloc(MAX_LINE);
     assay_status status = line == NULL
                               ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", path)
-                              : read_rows(in, path, line, symbols, err);
+                              : read_rows(in, path, line, symbols, sectors, err);
     free(line);
     fclose(in);
     return status;

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-enum { MAX_OPTIONS = 32, HELP_CODE = 1000 };
+enum { MAX_OPTIONS = 48, HELP_CODE = 1000 };
 
 void cli_args_init(cli_args *args, const cli_command *command, int argc, char **argv) {
     *args = (cli_args){.command = command, .argc = argc, .argv = argv};

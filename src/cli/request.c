@@ -34,27 +34,85 @@ static const char *group_name(assay_setting_group group) {
 
 /* --- the file --- */
 
-/* The strategy that a file names. NULL and `err` unset: it names none. */
-static const assay_strategy *strategy_of_file(const cli_config_file *file, assay_error *err) {
-    const cli_config_entry *found = NULL;
-    for (size_t i = 0; i < file->n; i++) {
+/* The references of the strategies: those of the command line, else the file's. */
+static assay_status list_references(const cli_run_options *options, const cli_config_file *file,
+                                    cli_names *out_references, assay_error *err) {
+    bool whole = true;
+    for (size_t i = 0; i < options->n_strategies; i++)
+        whole =
+            whole && cli_names_add(out_references, options->strategies[i], strlen(options->strategies[i]));
+    for (size_t i = 0; options->n_strategies == 0 && i < file->n; i++) {
         const cli_config_entry *entry = &file->entry[i];
-        if (entry->section[0] != '\0' || strcmp(entry->key, "strategy") != 0)
-            continue;
-        if (found != NULL) {
-            cli_config_refuse_value(file, entry, err,
-                                    "several strategies in one run are not available yet; name one");
-            return NULL;
-        }
-        found = entry;
+        if (entry->section[0] == '\0' && strcmp(entry->key, "strategy") == 0)
+            whole = whole && cli_names_add(out_references, entry->value, strlen(entry->value));
     }
-    if (found == NULL)
-        return NULL;
+    if (!whole)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the strategies");
+    return out_references->n > 0
+               ? ASSAY_OK
+               : assay_error_set(err, ASSAY_E_CONFIG,
+                                 "no strategy is named: `assay run momentum`, or `strategy:` in the "
+                                 "configuration; `assay strategies` lists them");
+}
+
+/* Where in the file a strategy is named that does not exist. */
+static assay_status say_where(const cli_run_options *options, const cli_config_file *file,
+                              const assay_error *reason, assay_error *err) {
+    for (size_t i = 0; options->n_strategies == 0 && reason->status == ASSAY_E_CONFIG && i < file->n; i++) {
+        const cli_config_entry *entry = &file->entry[i];
+        bool names = entry->section[0] == '\0' && strcmp(entry->key, "strategy") == 0;
+        char quoted[140];
+        snprintf(quoted, sizeof quoted, "unknown strategy '%.100s'", entry->value);
+        if (names && strncmp(reason->message, quoted, strlen(quoted)) == 0)
+            return cli_config_refuse_value(file, entry, err, "%s", reason->message);
+    }
+    return assay_error_set(err, reason->status, "%s", reason->message);
+}
+
+static assay_status open_strategies(const cli_run_options *options, const cli_config_file *file,
+                                    cli_request *request, assay_error *err) {
+    cli_names references = {0};
     assay_error reason = {0};
-    const assay_strategy *strategy = assay_strategy_find(found->value, &reason);
-    if (strategy == NULL)
-        cli_config_refuse_value(file, found, err, "%s", reason.message);
-    return strategy;
+    assay_status status = list_references(options, file, &references, err);
+    if (status == ASSAY_OK) {
+        status = cli_strategies_open((const char *const *)references.name, references.n, file, options->db,
+                                     &request->strategies, &reason);
+        if (status != ASSAY_OK)
+            (void)say_where(options, file, &reason, err);
+    }
+    for (size_t i = 0; i < references.n; i++)
+        request->has_own_rule = request->has_own_rule || cli_is_own_rule(references.name[i]);
+    cli_names_reset(&references);
+    return status;
+}
+
+/* A parameter by its own name, or a setting; else, of an ensemble, every member's parameter of that name. */
+static assay_status set_key(assay_config *config, const char *key, const char *value, assay_error *err) {
+    const assay_strategy *strategy = assay_config_strategy(config);
+    size_t n_set = 0, size = strlen(key);
+    assay_status status = ASSAY_OK;
+    if (is_param(strategy, key) || find_setting(key) != NULL)
+        return assay_config_set(config, key, value, err);
+    for (uint32_t i = 0; status == ASSAY_OK && i < strategy->n_params; i++) {
+        const char *name = strategy->params[i].name;
+        size_t length = strlen(name);
+        if (length <= size || name[length - size - 1] != '.' || strcmp(name + length - size, key) != 0)
+            continue;
+        status = assay_config_set(config, name, value, err);
+        n_set++;
+    }
+    return n_set > 0 ? status : assay_config_set(config, key, value, err);
+}
+
+/* Whether set_key would find a parameter. */
+static bool is_any_param(const assay_strategy *strategy, const char *key) {
+    for (uint32_t i = 0; i < strategy->n_params; i++) {
+        const char *dot = strrchr(strategy->params[i].name, '.');
+        if (strcmp(strategy->params[i].name, key) == 0 ||
+            (strategy->ensemble != NULL && dot != NULL && strcmp(dot + 1, key) == 0))
+            return true;
+    }
+    return false;
 }
 
 static assay_status refuse_key(const cli_config_file *file, const cli_config_entry *entry,
@@ -71,7 +129,7 @@ static assay_status check_key(const cli_config_file *file, const cli_config_entr
     const assay_setting *setting = find_setting(key);
     const char *nearest = NULL;
     if (strcmp(entry->section, "parameters") == 0) {
-        if (is_param(strategy, key))
+        if (is_any_param(strategy, key))
             return ASSAY_OK;
         if (setting != NULL)
             return cli_config_refuse_key(file, entry, err, "'%s' is no parameter of %s; it belongs in %s",
@@ -139,7 +197,7 @@ static assay_status set_from_file(const cli_config_file *file, size_t first, siz
     if (text == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", file->name);
     assay_error reason = {0};
-    status = assay_config_set(config, key, text, &reason);
+    status = set_key(config, key, text, &reason);
     free(text);
     if (status == ASSAY_E_CONFIG)
         return cli_config_refuse_value(file, entry, err, "%s", reason.message);
@@ -148,7 +206,7 @@ static assay_status set_from_file(const cli_config_file *file, size_t first, siz
 
 /* A holdings file is looked for beside the configuration, then in the working directory. */
 static assay_status holdings_from_file(const cli_config_file *file, const char *path, cli_names *symbols,
-                                       assay_error *err) {
+                                       cli_names *sectors, assay_error *err) {
     const char *slash = strrchr(file->name, '/');
     if (path[0] != '/' && slash != NULL) {
         size_t folder = (size_t)(slash - file->name) + 1;
@@ -158,34 +216,56 @@ static assay_status holdings_from_file(const cli_config_file *file, const char *
         memcpy(beside, file->name, folder);
         memcpy(beside + folder, path, strlen(path) + 1);
         bool is_there = access(beside, F_OK) == 0;
-        assay_status status = is_there ? cli_read_holdings(beside, symbols, err) : ASSAY_OK;
+        assay_status status = is_there ? cli_read_holdings(beside, symbols, sectors, err) : ASSAY_OK;
         free(beside);
         if (is_there)
             return status;
     }
-    return cli_read_holdings(path, symbols, err);
+    return cli_read_holdings(path, symbols, sectors, err);
 }
 
-/* The universe of the file, unless the command line has one. */
-static assay_status universe_from_file(const cli_config_file *file, cli_names *symbols, assay_error *err) {
+/* The universe of the file: its symbols, unless the command line has some; its sectors. */
+static assay_status universe_from_file(const cli_config_file *file, cli_request *request, assay_error *err) {
     const cli_config_entry *holdings = NULL;
+    bool has_symbols = request->symbols.n > 0, has_sectors = request->sectors.n > 0, whole = true;
     for (size_t i = 0; i < file->n; i++) {
         const cli_config_entry *entry = &file->entry[i];
         if (strcmp(entry->section, "universe") != 0)
             continue;
         if (strcmp(entry->key, "symbols") == 0) {
-            if (!cli_names_add_list(symbols, entry->value))
-                return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", file->name);
+            whole = has_symbols || cli_names_add_list(&request->symbols, entry->value);
+        } else if (strcmp(entry->key, "sectors") == 0) {
+            if (strchr(entry->value, '=') == NULL)
+                return cli_config_refuse_value(file, entry, err, "a sector is written SYMBOL=SECTOR");
+            whole = has_sectors || cli_names_add(&request->sectors, entry->value, strlen(entry->value));
         } else if (strcmp(entry->key, "holdings") == 0) {
             holdings = entry;
         } else {
             const char *nearest = assay_nearer_name(entry->key, NULL, "symbols");
+            nearest = assay_nearer_name(entry->key, nearest, "sectors");
             return refuse_key(file, entry, assay_nearer_name(entry->key, nearest, "holdings"), err);
         }
+        if (!whole)
+            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", file->name);
     }
-    if (holdings != NULL && symbols->n == 0)
-        return holdings_from_file(file, holdings->value, symbols, err);
-    return ASSAY_OK;
+    if (holdings == NULL || has_symbols)
+        return ASSAY_OK;
+    cli_names unused = {0}; /* symbols that stand in the file go before those of the holdings */
+    assay_status status =
+        holdings_from_file(file, holdings->value, request->symbols.n == 0 ? &request->symbols : &unused,
+                           request->sectors.n == 0 ? &request->sectors : NULL, err);
+    cli_names_reset(&unused);
+    return status;
+}
+
+/* Keys that say which strategies, and those of a rule's own sections. */
+static bool is_for_strategies(const cli_request *request, const cli_config_entry *entry) {
+    if (entry->section[0] == '\0')
+        return strcmp(entry->key, "strategy") == 0 || strcmp(entry->key, "plugin") == 0 ||
+               strcmp(entry->key, "signals") == 0;
+    if (strcmp(entry->section, "parameters") == 0)
+        return request->has_own_rule && strchr(entry->key, '.') == NULL;
+    return strcmp(entry->section, "rule") == 0 || strcmp(entry->section, "define") == 0;
 }
 
 static assay_status apply_file(const cli_config_file *file, cli_request *request, assay_error *err) {
@@ -194,7 +274,7 @@ static assay_status apply_file(const cli_config_file *file, cli_request *request
         for (n = 1; i + n < file->n && file->entry[i + n].section == entry->section &&
                     strcmp(file->entry[i + n].key, entry->key) == 0;)
             n++;
-        if (strcmp(entry->section, "universe") == 0 || strcmp(entry->key, "strategy") == 0)
+        if (strcmp(entry->section, "universe") == 0 || is_for_strategies(request, entry))
             continue;
         if (entry->section[0] == '\0' && strcmp(entry->key, "frequency") == 0) {
             free(request->frequency);
@@ -219,7 +299,7 @@ static assay_status apply_set(assay_config *config, const char *text, assay_erro
     snprintf(key, sizeof key, "%.*s", (int)((size_t)(equals - text) < sizeof key ? equals - text : 127),
              text);
     assay_error reason = {0};
-    assay_status status = assay_config_set(config, key, equals + 1, &reason);
+    assay_status status = set_key(config, key, equals + 1, &reason);
     return status == ASSAY_OK ? status : assay_error_set(err, status, "--set: %s", reason.message);
 }
 
@@ -250,35 +330,31 @@ static assay_status apply_options(const cli_run_options *options, cli_request *r
                                    "--symbols '%s' names no symbol; it should look like AAPL,MSFT",
                                    options->symbols);
     } else if (status == ASSAY_OK && options->holdings != NULL) {
-        status = cli_read_holdings(options->holdings, &request->symbols, err);
+        status = cli_read_holdings(options->holdings, &request->symbols, &request->sectors, err);
+    }
+    if (status == ASSAY_OK && options->symbols != NULL && options->holdings != NULL) {
+        cli_names unused = {0}; /* the sectors alone */
+        status = cli_read_holdings(options->holdings, &unused, &request->sectors, err);
+        cli_names_reset(&unused);
     }
     return status;
 }
 
 static assay_status build(const cli_run_options *options, const cli_config_file *file, cli_request *request,
                           assay_error *err) {
-    assay_error reason = {0};
-    const assay_strategy *strategy = NULL;
-    if (options->strategy != NULL)
-        strategy = assay_strategy_find(options->strategy, &reason);
-    else
-        strategy = strategy_of_file(file, &reason);
-    if (strategy == NULL && reason.status == ASSAY_OK)
-        return assay_error_set(err, ASSAY_E_CONFIG,
-                               "no strategy is named: `assay run momentum`, or `strategy:` in the "
-                               "configuration; `assay strategies` lists them");
-    if (strategy == NULL) /* what was asked for does not exist: wrong usage, not missing data */
-        return assay_error_set(err, ASSAY_E_CONFIG, "%s", reason.message);
-    assay_status status = assay_config_create(strategy, &request->config, err);
+    assay_status status = open_strategies(options, file, request, err);
+    if (status == ASSAY_OK)
+        status = assay_config_create(request->strategies.strategy, &request->config, err);
     if (status == ASSAY_OK)
         status = apply_file(file, request, err);
     if (status == ASSAY_OK)
         status = apply_options(options, request, err);
-    if (status == ASSAY_OK && request->symbols.n == 0)
-        status = universe_from_file(file, &request->symbols, err);
+    if (status == ASSAY_OK)
+        status = universe_from_file(file, request, err);
     if (status == ASSAY_OK)
         status = assay_config_check(request->config, err);
     cli_names_sort(&request->symbols);
+    cli_names_sort(&request->sectors);
     return status;
 }
 
@@ -296,11 +372,11 @@ assay_status cli_request_make(const cli_run_options *options, cli_request *out_r
     return status;
 }
 
-assay_status cli_request_from_text(const char *text, const char *name, cli_request *out_request,
-                                   assay_error *err) {
+assay_status cli_request_from_text(const char *text, const char *name, const char *db,
+                                   cli_request *out_request, assay_error *err) {
     *out_request = (cli_request){0};
     cli_config_file file = {0};
-    const cli_run_options none = {0};
+    const cli_run_options none = {.db = db};
     assay_status status = cli_config_file_parse(text, strlen(text), name, &file, err);
     if (status == ASSAY_OK)
         status = build(&none, &file, out_request, err);
@@ -312,7 +388,62 @@ assay_status cli_request_from_text(const char *text, const char *name, cli_reque
 
 void cli_request_reset(cli_request *request) {
     assay_config_destroy(request->config);
+    cli_strategies_reset(&request->strategies);
+    cli_names_reset(&request->sectors);
     cli_names_reset(&request->symbols);
     free(request->frequency);
     *request = (cli_request){0};
+}
+
+/* --- options in common --- */
+
+bool cli_take_name(const cli_args *args, cli_names *names) {
+    if (cli_names_add(names, args->value, strlen(args->value)))
+        return true;
+    cli_message("out of memory");
+    return false;
+}
+
+bool cli_take_common(const cli_args *args, cli_common *c) {
+    const struct {
+        const char *name;
+        const char **place;
+    } texts[] = {{"db", &c->db},
+                 {"symbols", &c->options.symbols},
+                 {"holdings", &c->options.holdings},
+                 {"start", &c->options.start},
+                 {"end", &c->options.end},
+                 {"config", &c->options.config_path},
+                 {"frequency", &c->options.frequency}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(args->option, texts[i].name) != 0)
+            continue;
+        *texts[i].place = args->value;
+        c->options.db = c->db;
+        return true;
+    }
+    if (strcmp(args->option, "set") == 0)
+        return cli_take_name(args, &c->options.sets);
+    if (strcmp(args->option, "format") == 0)
+        return cli_read_format(args, true, &c->format);
+    if (strcmp(args->option, "threads") == 0)
+        return cli_read_whole(args, 0, 1024, &c->n_threads);
+    if (strcmp(args->option, "no-store") == 0)
+        c->no_store = true;
+    else if (strcmp(args->option, "quiet") == 0)
+        cli_set_quiet(true);
+    else
+        return false;
+    return true;
+}
+
+bool cli_take_strategies(const cli_args *args, cli_common *c) {
+    c->options.strategies = (const char *const *)args->operands;
+    c->options.n_strategies = (size_t)args->n_operands;
+    return cli_check_operands(args, c->options.config_path == NULL ? 1 : 0, ASSAY_MAX_MEMBERS,
+                              "the STRATEGY");
+}
+
+void cli_common_reset(cli_common *c) {
+    cli_names_reset(&c->options.sets);
 }

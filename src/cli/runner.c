@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "assay/assay_rule.h"
+#include "assay/assay_signals.h"
 #include "base/dates.h"
 #include "base/hash.h"
 #include "base/parallel.h"
@@ -63,6 +66,109 @@ static void report_load(const assay_load_report *report) {
         cli_message("%zu rows of prices have no close and count as no bar", report->panel.n_without_close);
 }
 
+/* --- what a panel has beside prices --- */
+
+/* The part of a "SYMBOL=SECTOR" behind the sign, where the symbol is this one; they are sorted, and few. */
+static const char *sector_of(const cli_names *sectors, const char *symbol) {
+    size_t size = strlen(symbol);
+    for (size_t i = 0; i < sectors->n; i++) {
+        if (strncmp(sectors->name[i], symbol, size) == 0 && sectors->name[i][size] == '=')
+            return sectors->name[i] + size + 1;
+    }
+    return NULL;
+}
+
+static assay_status set_sectors(assay_panel *panel, const cli_names *sectors, assay_error *err) {
+    size_t n = assay_panel_n_symbols(panel);
+    const char **sector = malloc((n + 1) * sizeof *sector);
+    if (sector == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
+    for (size_t s = 0; s < n; s++)
+        sector[s] = sector_of(sectors, assay_panel_symbol(panel, s));
+    assay_status status = assay_panel_set_sectors(panel, sector, err);
+    free(sector);
+    return status;
+}
+
+/* Sectors that were given; else those of the database's own holdings.csv; then those of its fundamentals. */
+static assay_status load_sectors(assay_store *store, const cli_request *request, assay_panel *panel,
+                                 assay_error *err) {
+    char path[4200];
+    cli_names symbols = {0}, sectors = {0};
+    assay_status status = ASSAY_OK;
+    snprintf(path, sizeof path, "%s/holdings.csv", assay_store_folder(store));
+    if (request->sectors.n > 0)
+        status = set_sectors(panel, &request->sectors, err);
+    else if (access(path, R_OK) == 0 &&
+             (status = cli_read_holdings(path, &symbols, &sectors, err)) == ASSAY_OK)
+        status = set_sectors(panel, &sectors, err);
+    cli_names_reset(&symbols);
+    cli_names_reset(&sectors);
+    return status == ASSAY_OK ? assay_store_load_sectors(store, panel, err) : status;
+}
+
+static int64_t whole_of(const assay_config *config, const char *key) {
+    char value[64] = "";
+    return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK ? strtoll(value, NULL, 10)
+                                                                                : 0;
+}
+
+enum { MOST_COLUMNS = 256 };
+
+/* Columns that the data do not have may be indicators, which are computed; the rest is refused with the nearest names. */
+static assay_status load_columns(assay_store *store, const cli_request *request, const char *frequency,
+                                 assay_panel *panel, assay_error *err) {
+    const char *name[MOST_COLUMNS];
+    bool found[MOST_COLUMNS];
+    size_t n = assay_strategy_columns(request->strategies.strategy, name, MOST_COLUMNS);
+    const assay_column_spec spec = {.frequency = frequency,
+                                    .max_age_days = whole_of(request->config, "max_age_days"),
+                                    .lag_days = whole_of(request->config, "lag_days")};
+    if (n == 0)
+        return ASSAY_OK;
+    if (n > MOST_COLUMNS)
+        return assay_error_set(err, ASSAY_E_CONFIG, "the strategy reads %zu columns; at most %d", n,
+                               MOST_COLUMNS);
+    cli_progress("loading columns ...");
+    assay_status status = assay_store_load_columns(store, panel, &spec, name, n, found, err);
+    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
+        if (!found[i] && assay_indicator_expression(name[i]) == NULL)
+            status = assay_store_load_columns(store, panel, &spec, &name[i], 1, NULL, err);
+    }
+    return status;
+}
+
+static assay_status load_beside(assay_store *store, const cli_request *request, const assay_load_spec *spec,
+                                const char *frequency, assay_panel *panel, assay_error *err) {
+    char benchmark[64] = "";
+    assay_status status = assay_config_get(request->config, "benchmark", benchmark, sizeof benchmark, err);
+    if (status == ASSAY_OK && benchmark[0] != '\0')
+        status = assay_store_load_benchmark(store, spec, benchmark, panel, err);
+    if (status == ASSAY_OK && request->strategies.strategy->needs_sectors)
+        status = load_sectors(store, request, panel, err);
+    return status == ASSAY_OK ? load_columns(store, request, frequency, panel, err) : status;
+}
+
+bool cli_has_signals(const assay_strategy *strategy, const assay_panel *panel) {
+    assay_signals_report unused;
+    return assay_signals_check(strategy, panel, &unused);
+}
+
+/* Rows of ready signals that do nothing are said, whatever the reason. */
+static void report_signals(const assay_strategy *strategy, const assay_panel *panel) {
+    assay_signals_report report;
+    if (cli_is_quiet() || !assay_signals_check(strategy, panel, &report))
+        return;
+    if (report.n_unknown_symbol > 0)
+        cli_message("%zu of %zu signals name symbols that the run does not have", report.n_unknown_symbol,
+                    report.n_rows);
+    if (report.n_without_bar > 0)
+        cli_message("%zu of %zu signals fall on bars that their symbols do not have", report.n_without_bar,
+                    report.n_rows);
+    if (report.n_after_end > 0)
+        cli_message("%zu of %zu signals lie behind the data", report.n_after_end, report.n_rows);
+}
+
 assay_status cli_load_panel(assay_store *store, const cli_request *request, assay_panel **out_panel,
                             char *out_frequency, size_t frequency_size, assay_error *err) {
     const assay_load_spec spec = {
@@ -79,25 +185,45 @@ assay_status cli_load_panel(assay_store *store, const cli_request *request, assa
         return status;
     report_load(&report);
     snprintf(out_frequency, frequency_size, "%s", report.frequency == NULL ? "" : report.frequency);
+    status = load_beside(store, request, &spec, out_frequency, *out_panel, err);
+    if (status != ASSAY_OK) {
+        assay_panel_destroy(*out_panel);
+        *out_panel = NULL;
+        return status;
+    }
+    report_signals(request->strategies.strategy, *out_panel);
     return ASSAY_OK;
+}
+
+void cli_name_for_id(const char *strategy, char *out_text, size_t size) {
+    size_t n = 0;
+    for (; strategy[n] != '\0' && n + 1 < size; n++) {
+        char c = strategy[n];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                    c == '-';
+        out_text[n] = fits ? c : '-';
+    }
+    out_text[n] = '\0';
+    if (out_text[0] == '_' || out_text[0] == '-')
+        out_text[0] = 'x';
 }
 
 /* STRATEGY- and 12 hex digits of what the run was made from. */
 static void name_run(cli_run *run, const assay_panel *panel, const char *strategy) {
-    char fingerprint[33], hex[33];
+    char fingerprint[33], hex[33], name[101];
+    cli_name_for_id(strategy, name, sizeof name);
     assay_panel_fingerprint(panel, fingerprint);
     assay_hash hash;
     assay_hash_init(&hash);
     assay_hash_add(&hash, fingerprint, 32);
     assay_hash_add(&hash, run->config_json, strlen(run->config_json));
     assay_hash_hex(&hash, hex);
-    snprintf(run->run_id, sizeof run->run_id, "%.100s-%.12s", strategy, hex);
+    snprintf(run->run_id, sizeof run->run_id, "%.100s-%.12s", name, hex);
 }
 
 typedef struct run_batch {
     const cli_request *requests;
     cli_run *runs;
-    assay_panel *panel;
     const char *frequency;
 } run_batch;
 
@@ -108,16 +234,39 @@ static assay_status run_one(void *context, unsigned worker, size_t unit, assay_e
     cli_run *run = &batch->runs[unit];
     int64_t begin = clock_us(CLOCK_MONOTONIC);
     (void)worker;
-    assay_status status = assay_report_config_json(
-        request->config, (const char *const *)request->symbols.name, request->symbols.n,
-        batch->frequency[0] == '\0' ? NULL : batch->frequency, &run->config_json, err);
+    assay_status status = assay_report_config_json(request->config, cli_universe(request),
+                                                   batch->frequency[0] == '\0' ? NULL : batch->frequency,
+                                                   &run->config_json, err);
     if (status == ASSAY_OK)
         status = assay_report_parameters_json(request->config, &run->parameters_json, err);
     if (status == ASSAY_OK)
-        status = assay_run(batch->panel, request->config, ASSAY_KEEP_ALL, &run->result, err);
+        status = assay_run(run->panel, request->config, ASSAY_KEEP_ALL, &run->result, err);
     if (status == ASSAY_OK)
-        name_run(run, batch->panel, assay_config_strategy(request->config)->name);
+        name_run(run, run->panel, assay_config_strategy(request->config)->name);
     run->duration_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
+    return status;
+}
+
+/* Whether a strategy reads more than prices: then its panel has more, and another fingerprint. */
+static bool reads_prices_alone(const assay_strategy *strategy) {
+    return !strategy->needs_sectors && assay_strategy_columns(strategy, NULL, 0) == 0;
+}
+
+/* One panel for all that read prices alone, one for each of the others. */
+static assay_status load_panels(assay_store *store, const cli_request *requests, size_t n, cli_run *runs,
+                                char *out_frequency, size_t frequency_size, assay_error *err) {
+    assay_panel *shared = NULL;
+    assay_status status = ASSAY_OK;
+    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
+        bool plain = reads_prices_alone(requests[i].strategies.strategy);
+        if (plain && shared != NULL) {
+            runs[i].panel = shared;
+            continue;
+        }
+        status = cli_load_panel(store, &requests[i], &runs[i].panel, out_frequency, frequency_size, err);
+        runs[i].owns_panel = status == ASSAY_OK;
+        shared = plain ? runs[i].panel : shared;
+    }
     return status;
 }
 
@@ -127,11 +276,10 @@ assay_status cli_run_several(assay_store *store, const cli_request *requests, si
     int64_t begin = clock_us(CLOCK_MONOTONIC), timestamp = clock_us(CLOCK_REALTIME);
     for (size_t i = 0; i < n; i++)
         out_runs[i] = (cli_run){.timestamp_us = timestamp};
-    assay_status status =
-        cli_load_panel(store, &requests[0], &out_runs[0].panel, frequency, sizeof frequency, err);
+    assay_status status = load_panels(store, requests, n, out_runs, frequency, sizeof frequency, err);
     int64_t loading_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
     if (status == ASSAY_OK) {
-        run_batch batch = {requests, out_runs, out_runs[0].panel, frequency};
+        run_batch batch = {requests, out_runs, frequency};
         cli_progress("running ...");
         status = assay_parallel_for(n_threads, n, run_one, &batch, err);
     }
@@ -149,7 +297,8 @@ assay_status cli_run_execute(assay_store *store, const cli_request *request, cli
 
 void cli_run_reset(cli_run *run) {
     assay_result_destroy(run->result);
-    assay_panel_destroy(run->panel);
+    if (run->owns_panel)
+        assay_panel_destroy(run->panel);
     free(run->config_json);
     free(run->parameters_json);
     *run = (cli_run){0};

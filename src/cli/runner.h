@@ -8,6 +8,7 @@ enum { CLI_RUN_ID_SIZE = 129 };
 
 typedef struct cli_run {
     assay_panel *panel;
+    bool owns_panel;
     assay_result *result;
     char *config_json, *parameters_json;
     char run_id[CLI_RUN_ID_SIZE]; /* STRATEGY-HASH of data and configuration: the same run replaces itself */
@@ -24,8 +25,8 @@ ASSAY_NODISCARD assay_status cli_load_panel(assay_store *store, const cli_reques
 /* Loads the request's data from the store and runs it. On failure there is nothing to reset. */
 ASSAY_NODISCARD assay_status cli_run_execute(assay_store *store, const cli_request *request, cli_run *out_run,
                                              assay_error *err);
-/* The same for requests that differ in their strategies alone: the data are loaded once, the runs share the threads. The
- * first run owns the panel: reset it last. */
+/* The same for requests that differ in their strategies alone: prices are loaded once, the runs share the threads. A run may
+ * own the panel of those behind it: reset them from the last to the first. */
 ASSAY_NODISCARD assay_status cli_run_several(assay_store *store, const cli_request *requests, size_t n,
                                              unsigned n_threads, cli_run *out_runs, assay_error *err);
 void cli_run_reset(cli_run *run);
@@ -33,6 +34,20 @@ void cli_run_reset(cli_run *run);
 /* Writes the run's tables under `run_id`. */
 ASSAY_NODISCARD assay_status cli_run_store(assay_store *store, const cli_run *run, const char *run_id,
                                            assay_error *err);
+
+/* A strategy's name as a part of a run's id: what an id cannot have becomes '-'. */
+void cli_name_for_id(const char *strategy, char *out_text, size_t size);
+
+/* The request's symbols and sectors, as a configuration is stored with. */
+static inline assay_universe cli_universe(const cli_request *request) {
+    return (assay_universe){.symbols = (const char *const *)request->symbols.name,
+                            .n_symbols = request->symbols.n,
+                            .sectors = (const char *const *)request->sectors.name,
+                            .n_sectors = request->sectors.n};
+}
+
+/* Whether a strategy is made of ready signals, or a member of it is. */
+bool cli_has_signals(const assay_strategy *strategy, const assay_panel *panel);
 
 /* Whether a text can name a run: letters, digits, dot, underscore, minus; the first no dot, no underscore. */
 bool cli_is_run_id(const char *text);

@@ -170,19 +170,40 @@ static assay_status read_run(assay_store *store, const char *run_id, assay_run_s
     return status;
 }
 
+/* "pnl:momentum" is a number of the strategy momentum; rows of one strategy stand together. False: it is a metric. */
+static assay_status read_strategy_number(assay_run_summary *s, const char *metric, double value,
+                                         bool *out_is_one, assay_error *err) {
+    const char *colon = strchr(metric, ':');
+    *out_is_one = false;
+    for (size_t field = 0; colon != NULL && field < ASSAY_N_STRATEGY_FIELDS; field++) {
+        const char *name = assay_strategy_field_name(field);
+        if (strlen(name) != (size_t)(colon - metric) || strncmp(name, metric, strlen(name)) != 0)
+            continue;
+        assay_strategy_result *row = s->n_strategies == 0 ? NULL : &s->strategies[s->n_strategies - 1];
+        if (row == NULL || strcmp(row->name, colon + 1) != 0)
+            row = assay_run_summary_add_strategy(s, colon + 1, strlen(colon + 1));
+        if (row == NULL)
+            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a run's strategies");
+        assay_strategy_set_field(row, field, value);
+        *out_is_one = true;
+    }
+    return ASSAY_OK;
+}
+
 /* In the order of the table of metrics; those that it does not have come behind. */
 static assay_status read_metrics(assay_store *store, const char *run_id, assay_run_summary *s,
                                  assay_error *err) {
     assay_table *t = NULL;
     assay_status status =
-        query(store, "SELECT metric, value FROM backtest_results WHERE run_id = $1 ORDER BY metric", run_id,
-              &t, err);
+        query(store, "SELECT metric, value FROM backtest_results WHERE run_id = $1", run_id, &t, err);
     if (status != ASSAY_OK)
         return status;
     s->metrics = calloc(t->n_rows + 1, sizeof *s->metrics);
     bool *is_taken = calloc(t->n_rows + 1, sizeof *is_taken);
     if (s->metrics == NULL || is_taken == NULL)
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a run's metrics");
+    for (size_t r = 0; r < t->n_rows && status == ASSAY_OK; r++)
+        status = read_strategy_number(s, text_of(t, r, 0), number_of(t, r, 1), &is_taken[r], err);
     for (size_t m = 0; m <= assay_metric_count() && status == ASSAY_OK; m++) {
         for (size_t r = 0; r < t->n_rows; r++) {
             bool is_rest = m == assay_metric_count();
@@ -194,6 +215,7 @@ static assay_status read_metrics(assay_store *store, const char *run_id, assay_r
             value->value = number_of(t, r, 1);
         }
     }
+    s->tables[5] = (assay_table_rows){"backtest_results", t->n_rows};
     free(is_taken);
     assay_table_destroy(t);
     return status;
@@ -233,7 +255,6 @@ static assay_status read_counts(assay_store *store, const char *run_id, assay_ru
         s->tables[1] = (assay_table_rows){"backtest_trades", count_of(t, 0, 0)};
         s->tables[3] = (assay_table_rows){"backtest_signals", count_of(t, 0, 2)};
         s->tables[4] = (assay_table_rows){"backtest_fills", count_of(t, 0, 3)};
-        s->tables[5] = (assay_table_rows){"backtest_results", s->n_metrics};
         s->n_open_trades = count_of(t, 0, 1);
     }
     assay_table_destroy(t);

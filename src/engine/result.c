@@ -79,6 +79,42 @@ const assay_strategy_result *assay_result_strategies(const assay_result *r, size
     return r->strategy;
 }
 
+const char *assay_strategy_field_name(size_t field) {
+    static const char *const names[ASSAY_N_STRATEGY_FIELDS] = {"pnl",     "open_pnl", "trades",
+                                                               "signals", "capital",  "equity"};
+    return names[field];
+}
+
+double assay_strategy_field(const assay_strategy_result *row, size_t field) {
+    const double values[ASSAY_N_STRATEGY_FIELDS] = {row->closed_pnl,       row->open_pnl,
+                                                    (double)row->n_trades, (double)row->n_signals,
+                                                    row->capital,          row->equity};
+    return values[field];
+}
+
+void assay_strategy_set_field(assay_strategy_result *row, size_t field, double value) {
+    switch (field) {
+    case ASSAY_STRATEGY_PNL:
+        row->closed_pnl = value;
+        break;
+    case ASSAY_STRATEGY_OPEN_PNL:
+        row->open_pnl = value;
+        break;
+    case ASSAY_STRATEGY_TRADES:
+        row->n_trades = (size_t)value;
+        break;
+    case ASSAY_STRATEGY_SIGNALS:
+        row->n_signals = (size_t)value;
+        break;
+    case ASSAY_STRATEGY_CAPITAL:
+        row->capital = value;
+        break;
+    default:
+        row->equity = value;
+        break;
+    }
+}
+
 /* --- making one --- */
 
 static void add_books(assay_result *r, const assay_portfolio *p, bool *out_ruined) {

@@ -74,9 +74,11 @@ double assay_fillable(const assay_stepper *st, size_t t, const assay_order *orde
     double volume = p->column[ASSAY_COLUMN_VOLUME] == NULL
                         ? ASSAY_NAN
                         : assay_cell(p, ASSAY_COLUMN_VOLUME, t, order->symbol);
-    double most = s->max_participation == 0 || isnan(volume)
-                      ? quantity
-                      : s->max_participation * volume - volume_used(st, t, order->symbol);
+    double limit = s->max_participation * volume;
+    double most =
+        s->max_participation == 0 || isnan(volume) ? quantity : limit - volume_used(st, t, order->symbol);
+    if (most < ASSAY_RESIDUE * limit) /* what rounding leaves of a bar is nothing */
+        most = assay_min(most, 0);
     if (most < quantity && quantity - most >= ASSAY_RESIDUE * order->quantity)
         quantity = order->reduces != 0 ? most : round_to_lots(s, most);
     if (order->reduces == 0)

@@ -54,7 +54,7 @@ static const assay_function functions[] = {
      columns,                                                                                                \
      numbers,                                                                                                \
      .power = ASSAY_POWER_##power_rule,                                                                      \
-     .is_recursive = kind,                                                                                   \
+     .is_recursive = (kind),                                                                                 \
      .compute = assay_kernel_##function,                                                                     \
      .warm_up = warm_up_##function,                                                                          \
      .formula = (text),                                                                                      \

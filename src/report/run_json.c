@@ -46,12 +46,42 @@ static cJSON *warnings_json(const assay_run_summary *s) {
     return array;
 }
 
+static cJSON *strategy_result_json(const assay_strategy_result *row) {
+    cJSON *o = cJSON_CreateObject();
+    bool ok = assay_json_add(o, "name", cJSON_CreateString(row->name)) &&
+              assay_json_add(o, "signals", assay_json_number((double)row->n_signals)) &&
+              assay_json_add(o, "trades", assay_json_number((double)row->n_trades)) &&
+              assay_json_add(o, "closed_pnl", assay_json_number(row->closed_pnl)) &&
+              assay_json_add(o, "open_pnl", assay_json_number(row->open_pnl)) &&
+              assay_json_add(o, "capital", assay_json_number(row->capital)) &&
+              assay_json_add(o, "equity", assay_json_number(row->equity));
+    if (!ok) {
+        cJSON_Delete(o);
+        return NULL;
+    }
+    return o;
+}
+
+static cJSON *strategies_json(const assay_run_summary *s) {
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < s->n_strategies && array != NULL; i++) {
+        cJSON *item = strategy_result_json(&s->strategies[i]);
+        if (item == NULL || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static cJSON *run_json(const assay_run_summary *s) {
     cJSON *o = cJSON_CreateObject();
     bool ok = assay_json_add(o, "run_id", cJSON_CreateString(s->run_id)) &&
               assay_json_add(o, "strategy", cJSON_CreateString(s->strategy)) &&
               assay_json_add(o, "parameters", cJSON_CreateRaw(s->parameters_json)) &&
               assay_json_add(o, "metrics", metrics_json(s)) &&
+              (s->n_strategies == 0 || assay_json_add(o, "strategies", strategies_json(s))) &&
               assay_json_add(o, "start_date", cJSON_CreateString(s->start_date)) &&
               assay_json_add(o, "end_date", cJSON_CreateString(s->end_date)) &&
               assay_json_add(o, "n_bars", assay_json_number((double)s->n_bars)) &&
@@ -68,13 +98,25 @@ static cJSON *run_json(const assay_run_summary *s) {
     return o;
 }
 
+static const char *csv_number(double value, char out_text[40]) {
+    out_text[0] = '\0';
+    if (isfinite(value))
+        assay_double_format(value, out_text, 40);
+    return out_text;
+}
+
 static void write_csv(const assay_run_summary *s, FILE *out) {
+    char text[40];
     fputs("run_id,metric,value\n", out);
-    for (size_t i = 0; i < s->n_metrics; i++) {
-        char text[40] = "";
-        if (isfinite(s->metrics[i].value))
-            assay_double_format(s->metrics[i].value, text, sizeof text);
-        fprintf(out, "%s,%s,%s\n", s->run_id, s->metrics[i].name, text);
+    for (size_t i = 0; i < s->n_metrics; i++)
+        fprintf(out, "%s,%s,%s\n", s->run_id, s->metrics[i].name, csv_number(s->metrics[i].value, text));
+    for (size_t i = 0; i < s->n_strategies; i++) {
+        for (size_t field = 0; field < ASSAY_N_STRATEGY_FIELDS; field++) {
+            double value = assay_strategy_field(&s->strategies[i], field);
+            if (!isnan(value))
+                fprintf(out, "%s,%s:%s,%s\n", s->run_id, assay_strategy_field_name(field),
+                        s->strategies[i].name, csv_number(value, text));
+        }
     }
 }
 
@@ -159,16 +201,13 @@ static cJSON *group_json(const assay_config *config, assay_setting_group group) 
     return object;
 }
 
-static cJSON *universe_json(const char *const *symbols, size_t n_symbols) {
+cJSON *assay_universe_json(assay_universe u) {
     cJSON *object = cJSON_CreateObject();
-    cJSON *array = cJSON_CreateArray();
-    bool ok = assay_json_add(object, "symbols", array);
-    for (size_t i = 0; i < n_symbols && ok; i++) {
-        cJSON *item = cJSON_CreateString(symbols[i]);
-        ok = item != NULL && cJSON_AddItemToArray(array, item);
-        if (!ok)
-            cJSON_Delete(item);
-    }
+    bool ok = object != NULL;
+    if (u.n_symbols > 0)
+        ok = assay_json_add(object, "symbols", cJSON_CreateStringArray(u.symbols, (int)u.n_symbols));
+    if (ok && u.n_sectors > 0)
+        ok = assay_json_add(object, "sectors", cJSON_CreateStringArray(u.sectors, (int)u.n_sectors));
     if (!ok) {
         cJSON_Delete(object);
         return NULL;
@@ -176,8 +215,7 @@ static cJSON *universe_json(const char *const *symbols, size_t n_symbols) {
     return object;
 }
 
-/* What names the strategy; of an ensemble, a list of the members' names. */
-static cJSON *strategy_json(const assay_strategy *strategy) {
+cJSON *assay_strategy_json(const assay_strategy *strategy) {
     const char *text = strategy->reference == NULL ? strategy->name : strategy->reference;
     if (strategy->ensemble == NULL)
         return cJSON_CreateString(text);
@@ -201,14 +239,14 @@ assay_status assay_report_parameters_json(const assay_config *config, char **out
     return assay_json_text(parameters_json(config), out_text, err);
 }
 
-assay_status assay_report_config_json(const assay_config *config, const char *const *symbols,
-                                      size_t n_symbols, const char *frequency, char **out_text,
-                                      assay_error *err) {
+assay_status assay_report_config_json(const assay_config *config, assay_universe universe,
+                                      const char *frequency, char **out_text, assay_error *err) {
     cJSON *o = cJSON_CreateObject();
     const assay_strategy *strategy = assay_config_strategy(config);
-    bool ok = assay_json_add(o, "strategy", strategy_json(strategy)) &&
+    bool ok = assay_json_add(o, "strategy", assay_strategy_json(strategy)) &&
               assay_json_add(o, "parameters", parameters_json(config)) &&
-              (n_symbols == 0 || assay_json_add(o, "universe", universe_json(symbols, n_symbols))) &&
+              ((universe.n_symbols == 0 && universe.n_sectors == 0) ||
+               assay_json_add(o, "universe", assay_universe_json(universe))) &&
               assay_json_add(o, "period", group_json(config, ASSAY_GROUP_PERIOD)) &&
               assay_json_add(o, "engine", group_json(config, ASSAY_GROUP_ENGINE)) &&
               assay_json_add(o, "risk", group_json(config, ASSAY_GROUP_RISK)) &&

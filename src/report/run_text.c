@@ -99,6 +99,40 @@ static void put_heading(const assay_run_summary *s, const assay_report_style *st
     fprintf(out, "run %s\n\n", s->run_id);
 }
 
+/* A table with a line a strategy; capital and equity where each has its own. */
+static void put_strategies(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
+    static const struct {
+        size_t field;
+        const char *label;
+        size_t width;
+        int decimals;
+    } columns[] = {{ASSAY_STRATEGY_SIGNALS, "signals", 11, 0}, {ASSAY_STRATEGY_TRADES, "trades", 9, 0},
+                   {ASSAY_STRATEGY_PNL, "closed pnl", 15, 2},  {ASSAY_STRATEGY_OPEN_PNL, "open pnl", 15, 2},
+                   {ASSAY_STRATEGY_CAPITAL, "capital", 15, 2}, {ASSAY_STRATEGY_EQUITY, "equity", 15, 2}};
+    size_t n = sizeof columns / sizeof *columns, name_width = 11;
+    for (size_t i = 0; i < s->n_strategies; i++) {
+        size_t width = assay_text_columns(s->strategies[i].name);
+        name_width = width > name_width ? width : name_width;
+    }
+    if (isnan(s->strategies[0].capital))
+        n -= 2;
+    fputs("\n  ", out);
+    assay_put_padded("by strategy", name_width, false, out);
+    for (size_t c = 0; c < n; c++)
+        assay_put_padded(columns[c].label, columns[c].width, true, out);
+    for (size_t i = 0; i < s->n_strategies; i++) {
+        fputs("\n  ", out);
+        assay_put_padded(s->strategies[i].name, name_width, false, out);
+        for (size_t c = 0; c < n; c++) {
+            char text[NUMBER_SIZE];
+            assay_format_number(assay_strategy_field(&s->strategies[i], columns[c].field),
+                                columns[c].decimals, style, text, sizeof text);
+            assay_put_padded(text, columns[c].width, true, out);
+        }
+    }
+    putc('\n', out);
+}
+
 static size_t rows_of(const assay_run_summary *s, const char *table) {
     for (size_t i = 0; i < ASSAY_N_RESULT_TABLES && s->tables[i].table != NULL; i++) {
         if (strcmp(s->tables[i].table, table) == 0)
@@ -146,6 +180,8 @@ void assay_report_run_text(const assay_run_summary *s, const assay_report_style 
         fputs("\n  equity\n", out);
         assay_report_chart(s->equity, s->n_equity, 6, style, out);
     }
+    if (s->n_strategies > 0)
+        put_strategies(s, style, out);
     putc('\n', out);
     put_counts(s, style, out);
     for (uint32_t bit = 0; bit < ASSAY_N_WARNINGS && s->has_warnings; bit++) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/run_formats.h"
 #include "report/text_layout.h"
 
 enum {
@@ -121,16 +122,6 @@ static cJSON *group_json(const assay_optimizer *o, const assay_config *base, con
     return object;
 }
 
-static cJSON *universe_json(const char *const *symbols, size_t n_symbols) {
-    cJSON *object = cJSON_CreateObject();
-    bool ok = assay_json_add(object, "symbols", cJSON_CreateStringArray(symbols, (int)n_symbols));
-    if (!ok) {
-        cJSON_Delete(object);
-        return NULL;
-    }
-    return object;
-}
-
 /* Adds a section that has something in it. */
 static bool add_section(cJSON *object, const char *name, cJSON *section) {
     if (section != NULL && section->child == NULL) {
@@ -141,13 +132,14 @@ static bool add_section(cJSON *object, const char *name, cJSON *section) {
 }
 
 static cJSON *config_json(const assay_optimizer *o, const assay_config *base, const assay_config *plain,
-                          const char *const *symbols, size_t n_symbols, const char *frequency) {
+                          assay_universe universe, const char *frequency) {
     char *text = malloc(TEXT_SIZE), *usual = malloc(TEXT_SIZE);
     cJSON *c = cJSON_CreateObject();
     bool ok = text != NULL && usual != NULL &&
-              assay_json_add(c, "strategy", cJSON_CreateString(assay_config_strategy(base)->name)) &&
+              assay_json_add(c, "strategy", assay_strategy_json(assay_config_strategy(base))) &&
               add_section(c, "parameters", parameters_json(o, base, plain, false)) &&
-              (n_symbols == 0 || assay_json_add(c, "universe", universe_json(symbols, n_symbols))) &&
+              ((universe.n_symbols == 0 && universe.n_sectors == 0) ||
+               assay_json_add(c, "universe", assay_universe_json(universe))) &&
               add_section(c, "period", group_json(o, base, plain, ASSAY_GROUP_PERIOD, text, usual)) &&
               add_section(c, "engine", group_json(o, base, plain, ASSAY_GROUP_ENGINE, text, usual)) &&
               add_section(c, "risk", group_json(o, base, plain, ASSAY_GROUP_RISK, text, usual)) &&
@@ -171,7 +163,7 @@ static void note_types(assay_sweep_template *t, const assay_config *base) {
 }
 
 assay_status assay_sweep_template_create(const assay_optimizer *optimizer, const assay_config *base,
-                                         const char *const *symbols, size_t n_symbols, const char *frequency,
+                                         assay_universe universe, const char *frequency,
                                          assay_sweep_template **out_template, assay_error *err) {
     *out_template = NULL;
     assay_sweep_template *t = calloc(1, sizeof *t);
@@ -185,8 +177,7 @@ assay_status assay_sweep_template_create(const assay_optimizer *optimizer, const
         status = assay_json_text(parameters_json(optimizer, base, plain, true), &t->parameters, err);
     }
     if (status == ASSAY_OK)
-        status = assay_json_text(config_json(optimizer, base, plain, symbols, n_symbols, frequency),
-                                 &t->config, err);
+        status = assay_json_text(config_json(optimizer, base, plain, universe, frequency), &t->config, err);
     assay_config_destroy(plain);
     if (status != ASSAY_OK) {
         assay_sweep_template_destroy(t);

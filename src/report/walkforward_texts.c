@@ -113,23 +113,22 @@ static assay_status config_with_plan(const assay_walkforward_report *report, con
 
 /* --- life --- */
 
-static assay_status fold_texts(assay_walkforward_report *report, const char *const *symbols, size_t n_symbols,
+static assay_status fold_texts(assay_walkforward_report *report, assay_universe universe,
                                const char *frequency, assay_error *err) {
     assay_status status = ASSAY_OK;
     for (size_t k = 0; status == ASSAY_OK && k < assay_walkforward_n_folds(report->wf); k++) {
         const assay_fold *fold = assay_walkforward_fold(report->wf, k);
         status = assay_report_parameters_json(fold->config, &report->fold[k].parameters_json, err);
         if (status == ASSAY_OK && fold->result != NULL)
-            status = assay_report_config_json(fold->config, symbols, n_symbols, frequency,
-                                              &report->fold[k].config_json, err);
+            status = assay_report_config_json(fold->config, universe, frequency, &report->fold[k].config_json,
+                                              err);
     }
     return status;
 }
 
 assay_status assay_walkforward_report_init(assay_walkforward_report *report, const assay_walkforward *wf,
                                            const assay_walkforward_spec *spec, const assay_config *base,
-                                           const char *const *symbols, size_t n_symbols,
-                                           const char *frequency, assay_error *err) {
+                                           assay_universe universe, const char *frequency, assay_error *err) {
     char *base_json = NULL;
     *report = (assay_walkforward_report){
         .wf = wf, .spec = spec, .panel = assay_result_panel(assay_walkforward_result(wf))};
@@ -137,13 +136,13 @@ assay_status assay_walkforward_report_init(assay_walkforward_report *report, con
     if (report->fold == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu folds",
                                assay_walkforward_n_folds(wf));
-    assay_status status = assay_report_config_json(base, symbols, n_symbols, frequency, &base_json, err);
+    assay_status status = assay_report_config_json(base, universe, frequency, &base_json, err);
     if (status == ASSAY_OK)
         status = config_with_plan(report, base_json, &report->config_json, err);
     free(base_json);
     if (status == ASSAY_OK)
         status = assay_json_text(parameters_json(wf, base), &report->parameters_json, err);
-    return status == ASSAY_OK ? fold_texts(report, symbols, n_symbols, frequency, err) : status;
+    return status == ASSAY_OK ? fold_texts(report, universe, frequency, err) : status;
 }
 
 assay_status assay_walkforward_report_name(assay_walkforward_report *report, const char *run_id,

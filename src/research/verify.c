@@ -131,12 +131,22 @@ static bool compare_signals(const assay_result *a, const assay_result *b, trial 
     return true;
 }
 
+/* A walk-forward's test that ends at the cut closes its positions on paper, unless it is the last one: which it is when the
+ * data end there. That is no trade. */
+static size_t without_fold_end(const assay_fill *fill, size_t n, size_t cut) {
+    while (n > 0 && fill[n - 1].bar == cut && fill[n - 1].kind == ASSAY_FILL_FOLD_END)
+        n--;
+    return n;
+}
+
 static bool compare_fills(const assay_result *a, const assay_result *b, trial *t) {
     size_t n_a, n_b, until_a, until_b;
     const assay_fill *x = assay_result_fills(a, &n_a), *y = assay_result_fills(b, &n_b);
     char how[300];
     COUNT_UNTIL(x, n_a, t->cut, until_a);
     COUNT_UNTIL(y, n_b, t->cut, until_b);
+    until_a = without_fold_end(x, until_a, t->cut);
+    until_b = without_fold_end(y, until_b, t->cut);
     for (size_t i = 0; i < until_a && i < until_b; i++) {
         if (!fills_differ(a, b, &x[i], &y[i], how, sizeof how))
             continue;

@@ -44,7 +44,8 @@ static assay_status read_run(assay_store *store, const char *run_id, assay_error
         "coalesce(CAST(json_extract_string(config, '$.engine.borrow_fee_pct') AS DOUBLE), 0) AS borrow_fee, "
         "coalesce(CAST(json_extract_string(config, '$.engine.cash_interest_pct') AS DOUBLE), 0) AS "
         "cash_interest, "
-        "coalesce(json_extract_string(config, '$.engine.lot_method'), 'fifo') AS lot_method FROM " READ
+        "coalesce(json_extract_string(config, '$.engine.lot_method'), 'fifo') AS lot_method, "
+        "coalesce(json_extract_string(config, '$.engine.combine'), 'union') AS combine, parameters FROM " READ
         " WHERE run_id = $2",
         err);
     if (status == ASSAY_OK) {
@@ -59,20 +60,41 @@ static assay_status read_run(assay_store *store, const char *run_id, assay_error
     return status;
 }
 
+/* Sleeves have a book each, with their share of the capital; everybody else shares one, without a name. A weight that differs
+ * from fold to fold of a walk-forward is a list: the capital was shared by the first. */
+static assay_status make_books(assay_store *store, assay_error *err) {
+    static const char *const statements[] = {
+        "CREATE OR REPLACE TEMP TABLE audit_weights AS SELECT name[:-8] AS book, coalesce(TRY_CAST(weight AS "
+        "DOUBLE), TRY_CAST(json_extract(weight, '$[0]') AS DOUBLE)) AS weight FROM (SELECT name, "
+        "json_extract(parameters, '$.\"' || name || '\"') AS weight FROM (SELECT parameters, "
+        "unnest(json_keys(parameters)) AS name FROM audit_run WHERE combine = 'sleeves') WHERE name LIKE "
+        "'%.weight')",
+        "CREATE OR REPLACE TEMP TABLE audit_books AS SELECT book, weight / sum(weight) OVER () * "
+        "initial_capital "
+        "AS capital FROM audit_weights, audit_run WHERE (SELECT count(*) FROM audit_weights) > 1 UNION ALL "
+        "SELECT '', initial_capital FROM audit_run WHERE (SELECT count(*) FROM audit_weights) <= 1"};
+    assay_status status = ASSAY_OK;
+    for (size_t i = 0; status == ASSAY_OK && i < sizeof statements / sizeof *statements; i++) {
+        status = assay_query_do(store->connection, statements[i], NULL, 0, what, err);
+    }
+    return status;
+}
+
 static assay_status read_records(assay_store *store, const char *run_id, assay_error *err) {
+#define BOOK "CASE WHEN (SELECT count(*) FROM audit_books) > 1 THEN strategy ELSE '' END AS book"
     static const struct {
         const char *table, *sql;
     } reads[] = {
         {"backtest_fills",
          "CREATE OR REPLACE TEMP TABLE audit_fills AS SELECT row_number() OVER () AS n, order_id, "
-         "\"timestamp\" AS t, symbol, side, quantity, price, commission, kind FROM " READ
+         "\"timestamp\" AS t, " BOOK ", symbol, side, quantity, price, commission, kind FROM " READ
          " WHERE run_id = $2"},
         {"backtest_metrics",
          "CREATE OR REPLACE TEMP TABLE audit_stored_bars AS SELECT date AS t, cash, total_value FROM " READ
          " WHERE run_id = $2 ORDER BY date"},
-        {"backtest_trades",
-         "CREATE OR REPLACE TEMP TABLE audit_stored_trades AS SELECT trade_id, symbol, exit_date, pnl, "
-         "direction, status = 'open' AS is_open FROM " READ " WHERE run_id = $2"}};
+        {"backtest_trades", "CREATE OR REPLACE TEMP TABLE audit_stored_trades AS SELECT trade_id, " BOOK
+                            ", symbol, exit_date, pnl, "
+                            "direction, status = 'open' AS is_open FROM " READ " WHERE run_id = $2"}};
     assay_status status = ASSAY_OK;
     for (size_t i = 0; status == ASSAY_OK && i < sizeof reads / sizeof *reads; i++) {
         status = from_table(store, reads[i].table, run_id, reads[i].sql, err);
@@ -271,9 +293,9 @@ static assay_status compare(assay_store *store, assay_audit_report *report, assa
 
 static void drop_tables(assay_store *store) {
     static const char *const tables[] = {
-        "run",     "fills",  "stored_bars", "stored_trades", "raw",   "prices", "calendar", "events",
-        "effects", "factor", "base",        "held",          "parts", "opened", "closed",   "trades",
-        "marks",   "open",   "money",       "positions",     "plain", "bars"};
+        "run",    "weights",  "books",   "fills",  "stored_bars", "stored_trades", "raw",   "prices",
+        "events", "calendar", "effects", "factor", "base",        "held",          "parts", "opened",
+        "closed", "trades",   "marks",   "open",   "money",       "positions",     "plain", "bars"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[80];
         (void)snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS temp.audit_%s", tables[i]);
@@ -291,6 +313,9 @@ assay_status assay_store_audit(assay_store *store, const char *run_id, assay_aud
     assay_store_all_threads(store);
     *out_report = (assay_audit_report){0};
     assay_status status = read_run(store, run_id, err);
+    if (status == ASSAY_OK) {
+        status = make_books(store, err);
+    }
     if (status == ASSAY_OK) {
         status = read_records(store, run_id, err);
     }

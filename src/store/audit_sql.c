@@ -2,7 +2,8 @@
  *
  * Everything is counted in base shares: the shares of a symbol before the first split of the run. With F = the product of the split
  * ratios up to a moment, a fill of q shares is q / F base shares, and a price p is p F per base share; a split then changes nothing,
- * and the value of a position is base shares x last close x F of that close's bar.
+ * and the value of a position is base shares x last close x F of that close's bar. A book is a portfolio of its own: lots, cash,
+ * interest and fees are its own, and the run's equity is the sum of all.
  */
 #include "audit_sql.h"
 
@@ -27,32 +28,36 @@ const char *const assay_audit_statements[] = {
 
     /* Fills in base shares, signed. */
     "CREATE OR REPLACE TEMP TABLE audit_base AS "
-    "SELECT f.n, f.order_id, f.t, f.symbol, f.price * x.factor AS price, f.quantity / x.factor AS base, "
+    "SELECT f.n, f.order_id, f.t, f.book, f.symbol, f.price * x.factor AS price, f.quantity / x.factor AS "
+    "base, "
     "x.paid, "
     "CASE WHEN f.side = 'BUY' THEN 1 ELSE -1 END AS sign, f.quantity * f.price AS value, f.commission "
     "FROM audit_fills f ASOF JOIN audit_factor x ON f.symbol = x.symbol AND f.t >= x.t",
 
-    /* Base shares of each symbol after each fill. */
+    /* Base shares of each book's symbols after each fill. */
     "CREATE OR REPLACE TEMP TABLE audit_held AS "
-    "SELECT *, sum(sign * base) OVER (PARTITION BY symbol ORDER BY n ROWS UNBOUNDED PRECEDING) AS after FROM "
+    "SELECT *, sum(sign * base) OVER (PARTITION BY book, symbol ORDER BY n ROWS UNBOUNDED PRECEDING) AS "
+    "after FROM "
     "audit_base",
 
     /* The part of a fill that closes, the rest opens; direction is that of the position. A rest of rounding is none. */
     "CREATE OR REPLACE TEMP TABLE audit_parts AS "
-    "SELECT n, order_id, t, symbol, price, paid, commission, base, sign, "
+    "SELECT n, order_id, t, book, symbol, price, paid, commission, base, sign, "
     " CASE WHEN before * sign < 0 AND abs(before) > 1e-9 * base THEN least(base, abs(before)) ELSE 0 END AS "
     "closing "
     "FROM (SELECT *, after - sign * base AS before FROM audit_held)",
 
     /* Intervals of base shares, opened and closed, one after the other: the overlap is what first in, first out means. */
     "CREATE OR REPLACE TEMP TABLE audit_opened AS "
-    "SELECT n, t, symbol, sign AS direction, price, paid, commission / base AS fee, base - closing AS size, "
-    " sum(base - closing) OVER (PARTITION BY symbol, sign ORDER BY n ROWS UNBOUNDED PRECEDING) AS upto "
+    "SELECT n, t, book, symbol, sign AS direction, price, paid, commission / base AS fee, base - closing AS "
+    "size, "
+    " sum(base - closing) OVER (PARTITION BY book, symbol, sign ORDER BY n ROWS UNBOUNDED PRECEDING) AS upto "
     "FROM audit_parts WHERE base - closing > 1e-9 * base",
     "CREATE OR REPLACE TEMP TABLE audit_closed AS "
-    "SELECT n, order_id, t, symbol, -sign AS direction, price, paid, commission / base AS fee, closing AS "
+    "SELECT n, order_id, t, book, symbol, -sign AS direction, price, paid, commission / base AS fee, closing "
+    "AS "
     "size, "
-    " sum(closing) OVER (PARTITION BY symbol, sign ORDER BY n ROWS UNBOUNDED PRECEDING) AS upto "
+    " sum(closing) OVER (PARTITION BY book, symbol, sign ORDER BY n ROWS UNBOUNDED PRECEDING) AS upto "
     "FROM audit_parts WHERE closing > 0",
 
     /* Trades: per closing order, in the order of trade_id. */
@@ -62,7 +67,8 @@ const char *const assay_audit_statements[] = {
     "  sum(share * (c.direction * (c.price - o.price) - c.fee - o.fee + c.direction * (c.paid - o.paid))) AS "
     "pnl FROM ("
     "  SELECT c, o, least(c.upto, o.upto) - greatest(c.upto - c.size, o.upto - o.size) AS share"
-    "  FROM audit_closed c JOIN audit_opened o ON c.symbol = o.symbol AND c.direction = o.direction"
+    "  FROM audit_closed c JOIN audit_opened o ON c.book = o.book AND c.symbol = o.symbol AND c.direction = "
+    "o.direction"
     "   AND o.upto > c.upto - c.size AND o.upto - o.size < c.upto) "
     " GROUP BY c.order_id, c.symbol)",
 
@@ -72,57 +78,72 @@ const char *const assay_audit_statements[] = {
     "ON p.symbol = x.symbol AND p.t >= x.t WHERE p.close IS NOT NULL AND isfinite(p.close)",
 
     "CREATE OR REPLACE TEMP TABLE audit_open AS "
-    "SELECT symbol, direction, sum(rest * (direction * (mark - price) - fee + direction * (paid_now - "
+    "SELECT book, symbol, direction, sum(rest * (direction * (mark - price) - fee + direction * (paid_now - "
     "paid))) AS pnl FROM ("
-    " SELECT o.symbol, o.direction, o.price, o.fee, o.paid, m.mark, x.paid AS paid_now,"
+    " SELECT o.book, o.symbol, o.direction, o.price, o.fee, o.paid, m.mark, x.paid AS paid_now,"
     "  least(o.size, greatest(o.upto - coalesce(c.total, 0), 0)) AS rest"
     " FROM audit_opened o"
-    " LEFT JOIN (SELECT symbol, direction, sum(size) AS total FROM audit_closed GROUP BY ALL) c"
-    "  ON o.symbol = c.symbol AND o.direction = c.direction"
+    " LEFT JOIN (SELECT book, symbol, direction, sum(size) AS total FROM audit_closed GROUP BY ALL) c"
+    "  ON o.book = c.book AND o.symbol = c.symbol AND o.direction = c.direction"
     " LEFT JOIN (SELECT symbol, last(mark ORDER BY t) AS mark FROM audit_marks GROUP BY symbol) m ON "
     "m.symbol = o.symbol"
     " LEFT JOIN (SELECT symbol, last(paid ORDER BY t) AS paid FROM audit_factor GROUP BY symbol) x ON "
     "x.symbol = o.symbol"
-    " WHERE o.upto - coalesce(c.total, 0) > 1e-9 * o.size) GROUP BY symbol, direction",
+    " WHERE o.upto - coalesce(c.total, 0) > 1e-9 * o.size) GROUP BY book, symbol, direction",
 
-    /* Positions at the bars: one row a symbol and bar while base shares are held. */
+    /* Positions at the bars: one row a book, symbol and bar while base shares are held. */
     "CREATE OR REPLACE TEMP TABLE audit_positions AS "
-    "SELECT s.symbol, s.t, s.shares, m.mark FROM ("
-    " SELECT g.symbol, g.t, h.shares FROM (SELECT symbol, t FROM (SELECT DISTINCT symbol FROM audit_held), "
+    "SELECT s.book, s.symbol, s.t, s.shares, m.mark FROM ("
+    " SELECT g.book, g.symbol, g.t, h.shares FROM (SELECT book, symbol, t FROM (SELECT DISTINCT book, symbol "
+    "FROM "
+    "audit_held), "
     "audit_stored_bars) g"
-    " ASOF JOIN (SELECT symbol, t, last(after ORDER BY n) AS shares, last(base ORDER BY n) AS base FROM "
+    " ASOF JOIN (SELECT book, symbol, t, last(after ORDER BY n) AS shares, last(base ORDER BY n) AS base "
+    "FROM "
     "audit_held"
-    "  GROUP BY symbol, t) h ON g.symbol = h.symbol AND g.t >= h.t WHERE abs(h.shares) > 1e-9 * h.base) s "
+    "  GROUP BY book, symbol, t) h ON g.book = h.book AND g.symbol = h.symbol AND g.t >= h.t WHERE "
+    "abs(h.shares) > 1e-9 * h.base) s "
     "ASOF LEFT JOIN audit_marks m ON s.symbol = m.symbol AND s.t >= m.t",
 
-    /* Money that moves in each bar: fills, and dividends on what is held when the bar begins. */
+    /* Money that moves in each bar and book: fills, and dividends on what is held when the bar begins. */
     "CREATE OR REPLACE TEMP TABLE audit_money AS "
-    "SELECT t, sum(money) AS money FROM ("
-    " SELECT t, -sign * value - commission AS money FROM audit_base"
-    " UNION ALL SELECT e.t, (e.paid - e.paid_before) * h.shares FROM ("
-    "  SELECT symbol, t, paid, lag(paid) OVER (PARTITION BY symbol ORDER BY t) AS paid_before FROM "
-    "audit_factor) e"
-    "  ASOF JOIN (SELECT symbol, t, last(after ORDER BY n) AS shares FROM audit_held GROUP BY symbol, t) h"
-    "  ON e.symbol = h.symbol AND e.t > h.t WHERE e.paid <> e.paid_before) GROUP BY t",
+    "SELECT book, t, sum(money) AS money FROM ("
+    " SELECT book, t, -sign * value - commission AS money FROM audit_base"
+    " UNION ALL SELECT e.book, e.t, (e.paid - e.paid_before) * h.shares FROM ("
+    "  SELECT book, symbol, t, paid, lag(paid) OVER (PARTITION BY book, symbol ORDER BY t) AS paid_before "
+    "FROM "
+    "  audit_factor, audit_books) e"
+    "  ASOF JOIN (SELECT book, symbol, t, last(after ORDER BY n) AS shares FROM audit_held GROUP BY book, "
+    "symbol, "
+    "t) h"
+    "  ON e.book = h.book AND e.symbol = h.symbol AND e.t > h.t WHERE e.paid <> e.paid_before) GROUP BY "
+    "book, t",
 
-    /* Cash and value before financing. */
+    /* Cash and value of each book before financing. */
     "CREATE OR REPLACE TEMP TABLE audit_plain AS "
-    "SELECT b.t, (SELECT initial_capital FROM audit_run) + sum(coalesce(m.money, 0)) OVER (ORDER BY b.t) AS "
+    "SELECT k.book, b.t, k.capital + sum(coalesce(m.money, 0)) OVER (PARTITION BY k.book ORDER BY b.t) AS "
     "cash, "
     "coalesce(p.value, 0) AS value, coalesce(p.short, 0) AS short, "
-    "coalesce(date_diff('day', lag(b.t) OVER (ORDER BY b.t), b.t), 0) / 365 AS years "
-    "FROM audit_stored_bars b LEFT JOIN audit_money m ON m.t = b.t LEFT JOIN ("
-    " SELECT t, sum(shares * mark) AS value, sum(greatest(-shares * mark, 0)) AS short FROM audit_positions "
-    "GROUP BY t) p"
-    " ON p.t = b.t",
+    "coalesce(date_diff('day', lag(b.t) OVER (PARTITION BY k.book ORDER BY b.t), b.t), 0) / 365 AS years "
+    "FROM audit_books k CROSS JOIN audit_stored_bars b LEFT JOIN audit_money m ON m.book = k.book AND m.t = "
+    "b.t "
+    "LEFT JOIN ("
+    " SELECT book, t, sum(shares * mark) AS value, sum(greatest(-shares * mark, 0)) AS short FROM "
+    "audit_positions GROUP BY book, t) p"
+    " ON p.book = k.book AND p.t = b.t",
 
-    /* Interest on the cash of the previous close, interest included: sum of flows that grow, in closed form. */
+    /* Interest on the cash of the previous close, interest included: sum of flows that grow, in closed form; then the sum of the
+     * books. */
     "CREATE OR REPLACE TEMP TABLE audit_bars AS "
-    "SELECT t, cash + financing AS cash, cash + financing + value AS equity, financing FROM ("
-    " SELECT t, cash, value, growth * sum(flow / growth) OVER (ORDER BY t) AS financing FROM ("
-    "  SELECT t, cash, value, product(1 + rate * years) OVER (ORDER BY t) AS growth, "
-    "   coalesce(lag(cash) OVER (ORDER BY t) * rate - lag(short) OVER (ORDER BY t) * fee, 0) * years AS flow"
-    "  FROM audit_plain, (SELECT cash_interest AS rate, borrow_fee AS fee FROM audit_run)))",
+    "SELECT t, sum(cash + financing) AS cash, sum(cash + financing + value) AS equity, sum(financing) AS "
+    "financing FROM ("
+    " SELECT book, t, cash, value, growth * sum(flow / growth) OVER (PARTITION BY book ORDER BY t) AS "
+    "financing "
+    "FROM ("
+    "  SELECT book, t, cash, value, product(1 + rate * years) OVER w AS growth, "
+    "   coalesce(lag(cash) OVER w * rate - lag(short) OVER w * fee, 0) * years AS flow"
+    "  FROM audit_plain, (SELECT cash_interest AS rate, borrow_fee AS fee FROM audit_run)"
+    "  WINDOW w AS (PARTITION BY book ORDER BY t))) GROUP BY t",
 };
 
 const size_t assay_audit_n_statements = sizeof assay_audit_statements / sizeof *assay_audit_statements;
@@ -154,7 +175,7 @@ const char assay_audit_differences[] =
     " UNION ALL SELECT 'pnl', coalesce(s.trade_id, 'open position'), 'pnl of open ' || coalesce(s.symbol, "
     "r.symbol), s.pnl, r.pnl, "
     "  initial_capital FROM audit_open r FULL JOIN (SELECT * FROM audit_stored_trades WHERE is_open) s"
-    "  ON s.symbol = r.symbol, audit_run WHERE lot_method = 'fifo'"
+    "  ON s.book = r.book AND s.symbol = r.symbol, audit_run WHERE lot_method = 'fifo'"
     " UNION ALL SELECT 'pnl', 'all trades', 'total pnl', (SELECT coalesce(sum(pnl), 0) FROM "
     "audit_stored_trades), "
     "  (SELECT last(equity ORDER BY t) - last(financing ORDER BY t) FROM audit_bars) - initial_capital, "

@@ -6,12 +6,13 @@
 
 /* Statements to run in order, over the temporary tables that audit.c makes:
  *     audit_run      one row: initial_capital, start_date, end_date, borrow_fee, cash_interest, lot_method
- *     audit_fills    n (order of happening), order_id, t, symbol, side, quantity, price, commission, kind
+ *     audit_books    book, capital; one without a name unless the strategies have sleeves
+ *     audit_fills    n (order of happening), order_id, t, book, symbol, side, quantity, price, commission, kind
  *     audit_prices   symbol, t, close; one row a key
  *     audit_events   symbol, ex_date, split, dividend
  *     audit_stored_bars   t, cash, total_value
- *     audit_stored_trades trade_id, symbol, exit_date, pnl, direction, is_open
- * They make audit_bars (t, cash, equity, financing), audit_trades (position in trade_id order, pnl) and audit_open (symbol,
+ *     audit_stored_trades trade_id, book, symbol, exit_date, pnl, direction, is_open
+ * They make audit_bars (t, cash, equity, financing), audit_trades (position in trade_id order, pnl) and audit_open (book, symbol,
  * direction, pnl). */
 extern const char *const assay_audit_statements[];
 extern const size_t assay_audit_n_statements;

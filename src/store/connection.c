@@ -150,6 +150,10 @@ assay_status assay_store_open(const char *folder, bool create, unsigned n_thread
     return ASSAY_OK;
 }
 
+const char *assay_store_folder(const assay_store *store) {
+    return store->folder;
+}
+
 void assay_store_close(assay_store *store) {
     if (store == NULL) {
         return;

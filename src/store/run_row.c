@@ -1,31 +1,51 @@
 /* The tables with a row a metric and a row a run: backtest_results, backtest_runs. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "run_tables.h"
 
-/* --- backtest_results: one row a metric --- */
+/* --- backtest_results: one row a metric, then those of each strategy of several --- */
 
-static const assay_row_column metric_columns[] = {{"run_id", TEXT}, {"metric", TEXT}, {"value", NUMBER}};
+static const assay_row_column result_columns[] = {{"run_id", TEXT}, {"metric", TEXT}, {"value", NUMBER}};
 
-static bool fill_metrics(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
-    const assay_run_rows *rows = context;
-    const double *value = assay_result_metrics(rows->result) + first;
+/* "pnl:momentum". */
+static void put_strategy_metric(const assay_run_rows *rows, size_t number, duckdb_vector vector, size_t row) {
+    char text[320];
+    int size =
+        snprintf(text, sizeof text, "%s:%.300s", assay_strategy_field_name(number % rows->n_strategy_fields),
+                 rows->by_strategy[number / rows->n_strategy_fields].name);
+    duckdb_vector_assign_string_element_len(vector, row, text, (idx_t)size);
+}
+
+/* Cell `row` of the vector: result number `number`, counted from the first metric. */
+static void put_result(const assay_run_rows *rows, size_t column, size_t number, duckdb_vector vector,
+                       size_t row) {
     void *data = duckdb_vector_get_data(vector);
-    duckdb_string_t *text = data;
-    double *number = data;
-    switch (column) {
-    case 0:
-        EACH_ROW text[i] = rows->run_id;
-        break;
-    case 1:
-        EACH_ROW text[i] = assay_row_text(assay_metric_at(first + i)->name);
-        break;
-    default:
-        EACH_ROW number[i] = value[i];
-        break;
+    size_t n_metrics = assay_metric_count(), n_fields = rows->n_strategy_fields;
+    if (column == 0) {
+        ((duckdb_string_t *)data)[row] = rows->run_id;
+    } else if (column == 1 && number < n_metrics) {
+        ((duckdb_string_t *)data)[row] = assay_row_text(assay_metric_at(number)->name);
+    } else if (column == 1) {
+        put_strategy_metric(rows, number - n_metrics, vector, row);
+    } else if (number < n_metrics) {
+        ((double *)data)[row] = assay_result_metrics(rows->result)[number];
+    } else {
+        number -= n_metrics;
+        ((double *)data)[row] =
+            assay_strategy_field(&rows->by_strategy[number / n_fields], number % n_fields);
     }
+}
+
+static bool fill_results(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
+    EACH_ROW put_result(context, column, first + i, vector, i);
     return true;
+}
+
+static bool fill_strategies(const void *context, size_t column, size_t first, size_t n,
+                            duckdb_vector vector) {
+    return fill_results(context, column, first + assay_metric_count(), n, vector);
 }
 
 /* --- backtest_runs: one row --- */
@@ -143,8 +163,13 @@ static bool fill_run(const void *context, size_t column, size_t first, size_t n,
         .fill = (function), .context = rows                                                                  \
     }
 
-assay_row_job assay_metric_rows_job(const assay_run_rows *rows) {
-    return JOB(metric_columns, assay_metric_count(), fill_metrics);
+assay_row_job assay_result_rows_job(const assay_run_rows *rows) {
+    return JOB(result_columns, assay_metric_count() + rows->n_by_strategy * rows->n_strategy_fields,
+               fill_results);
+}
+
+assay_row_job assay_strategy_rows_job(const assay_run_rows *rows) {
+    return JOB(result_columns, rows->n_by_strategy * rows->n_strategy_fields, fill_strategies);
 }
 
 assay_row_job assay_run_row_job(const assay_run_rows *rows) {

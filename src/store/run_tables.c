@@ -62,6 +62,15 @@ static void name_kind(assay_run_rows *rows, uint32_t kind) {
     }
 }
 
+/* Of strategies that share a book all but the last two, which sleeves alone have. */
+static size_t count_fields(const assay_strategy_result *row) {
+    size_t n = ASSAY_N_STRATEGY_FIELDS;
+    while (n > 0 && isnan(assay_strategy_field(row, n - 1))) {
+        n--;
+    }
+    return n;
+}
+
 assay_status assay_run_rows_init(assay_run_rows *rows, const assay_run_info *info, const assay_result *result,
                                  assay_error *err) {
     const assay_config *config = assay_result_config(result);
@@ -75,7 +84,12 @@ assay_status assay_run_rows_init(assay_run_rows *rows, const assay_run_info *inf
     rows->snapshot = assay_result_snapshots(result, &rows->n_snapshots);
     rows->run_id = assay_row_text(info->run_id);
     rows->parameters = assay_row_text(info->parameters_json);
-    assay_result_strategies(result, &rows->n_strategies);
+    const assay_strategy_result *by_strategy = assay_result_strategies(result, &rows->n_strategies);
+    if (rows->n_strategies > 1) {
+        rows->by_strategy = by_strategy;
+        rows->n_by_strategy = rows->n_strategies;
+        rows->n_strategy_fields = count_fields(by_strategy);
+    }
     for (size_t i = 0; i < rows->n_strategies && i <= ASSAY_MAX_MEMBERS; i++) {
         rows->strategy_name[i] = assay_result_strategy_name(result, i);
     }
@@ -514,7 +528,7 @@ assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows) {
     case 3:
         return JOB(fill_columns, rows->n_fills, fill_fills);
     case 4:
-        return assay_metric_rows_job(rows);
+        return assay_result_rows_job(rows);
     default:
         return assay_run_row_job(rows);
     }

@@ -22,6 +22,8 @@ typedef struct assay_run_rows {
     duckdb_string_t run_id, parameters;
     const char *strategy_name[ASSAY_MAX_MEMBERS + 1]; /* of the run; behind the last: the vote */
     size_t n_strategies;
+    const assay_strategy_result *by_strategy; /* of several */
+    size_t n_by_strategy, n_strategy_fields;
     duckdb_string_t *symbol; /* of the panel */
     duckdb_string_t kind[ASSAY_MAX_KINDS];
     /* the same as lists of names, for columns of codes */
@@ -45,7 +47,9 @@ const char *assay_run_table_name(size_t index);
 assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows);
 
 /* The last two of them (run_row.c). */
-assay_row_job assay_metric_rows_job(const assay_run_rows *rows);
+assay_row_job assay_result_rows_job(const assay_run_rows *rows);
+/* Those of backtest_results that are behind the metrics: of several strategies, each one's. */
+assay_row_job assay_strategy_rows_job(const assay_run_rows *rows);
 assay_row_job assay_run_row_job(const assay_run_rows *rows);
 
 /* Short names for the columns of these tables. */

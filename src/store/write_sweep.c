@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/dates.h"
 #include "publish.h"
@@ -227,10 +228,11 @@ static void add_copy_end(assay_sql *sql, const char *path) {
     assay_sql_add(sql, " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)");
 }
 
-static assay_status write_job(assay_store *store, const assay_row_job *job, const char *path,
-                              const char *what, assay_error *err) {
+/* The job's rows and, where `more` is not empty, those of the query that it continues with. */
+static assay_status write_job(assay_store *store, const assay_row_job *job, const char *more,
+                              const char *path, const char *what, assay_error *err) {
     assay_sql sql = {0};
-    assay_sql_add(&sql, "COPY (FROM assay_rows())");
+    assay_sql_add(&sql, "COPY (FROM assay_rows()%s)", more);
     add_copy_end(&sql, path);
     assay_status status = assay_row_source_run(store, job, sql.failed ? NULL : sql.text, NULL, 0, what, err);
     assay_sql_reset(&sql);
@@ -243,11 +245,13 @@ assay_status assay_store_sweep_keep(assay_sweep_store *sweep, const assay_run_in
     char what[200];
     (void)snprintf(what, sizeof what, "cannot write the point %.140s", info->run_id);
     assay_status status = assay_run_rows_init(&rows, info, result, err);
-    for (size_t i = 0; status == ASSAY_OK && i < N_KEPT_TABLES; i++) {
-        assay_row_job job = assay_run_table_job(i, &rows);
+    size_t n_tables = rows.n_by_strategy > 0 ? N_KEPT_TABLES + 1 : N_KEPT_TABLES;
+    for (size_t i = 0; status == ASSAY_OK && i < n_tables; i++) {
+        assay_row_job job =
+            i == RESULTS_TABLE ? assay_strategy_rows_job(&rows) : assay_run_table_job(i, &rows);
         char *path = assay_sweep_kept_path(sweep, sweep->n_kept, i);
         status = path == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "%s: out of memory", what)
-                              : write_job(sweep->store, &job, path, what, err);
+                              : write_job(sweep->store, &job, "", path, what, err);
         free(path);
     }
     if (status == ASSAY_OK) {
@@ -257,7 +261,27 @@ assay_status assay_store_sweep_keep(assay_sweep_store *sweep, const assay_run_in
     return status;
 }
 
-/* The kept points' files of one table, one after the other; without one, the table's columns and no row. One thread, so
+/* The kept points' files of one table, one after the other. */
+static void add_kept_rows(const assay_sweep_store *sweep, size_t table, assay_sql *sql) {
+    assay_sql_add(sql, "SELECT * FROM read_parquet([");
+    for (size_t i = 0; i < sweep->n_kept; i++) {
+        char *part = assay_sweep_kept_path(sweep, i, table);
+        assay_sql_add(sql, i == 0 ? "" : ", ");
+        assay_sql_literal(sql, part == NULL ? "" : part);
+        free(part);
+    }
+    assay_sql_add(sql, "], hive_partitioning=false)");
+}
+
+/* Whether the kept points have rows for each of several strategies. */
+static bool has_strategy_rows(const assay_sweep_store *sweep) {
+    char *part = sweep->n_kept == 0 ? NULL : assay_sweep_kept_path(sweep, 0, RESULTS_TABLE);
+    bool has = part != NULL && access(part, R_OK) == 0;
+    free(part);
+    return has;
+}
+
+/* The kept points' rows of one table; without one, the table's columns and no row. One thread, so
  * that the order stays. */
 static assay_status join_kept(const assay_sweep_store *sweep, size_t table, const char *path,
                               const char *what, assay_error *err) {
@@ -265,14 +289,9 @@ static assay_status join_kept(const assay_sweep_store *sweep, size_t table, cons
     duckdb_connection connection = NULL;
     assay_sql sql = {0};
     assay_status status = assay_duckdb_open(1, &database, &connection, err);
-    assay_sql_add(&sql, "COPY (SELECT * FROM read_parquet([");
-    for (size_t i = 0; i < sweep->n_kept; i++) {
-        char *part = assay_sweep_kept_path(sweep, i, table);
-        assay_sql_add(&sql, i == 0 ? "" : ", ");
-        assay_sql_literal(&sql, part == NULL ? "" : part);
-        free(part);
-    }
-    assay_sql_add(&sql, "], hive_partitioning=false))");
+    assay_sql_add(&sql, "COPY (");
+    add_kept_rows(sweep, table, &sql);
+    assay_sql_add(&sql, ")");
     add_copy_end(&sql, path);
     if (status == ASSAY_OK) {
         status = assay_query_do(connection, sql.failed ? NULL : sql.text, NULL, 0, what, err);
@@ -325,7 +344,15 @@ static assay_status write_table(sweep_rows *r, size_t table, const char *path, a
     }
     assay_row_job job = job_of(table, r);
     r->index = UINT64_MAX;
-    assay_status status = write_job(sweep->store, &job, path, what, err);
+    assay_sql more = {0};
+    if (table == RESULTS_TABLE && has_strategy_rows(sweep)) {
+        assay_sql_add(&more, " UNION ALL ");
+        add_kept_rows(sweep, table, &more);
+    }
+    assay_status status =
+        more.failed ? assay_error_set(err, ASSAY_E_NOMEM, "%s: out of memory", what)
+                    : write_job(sweep->store, &job, more.text == NULL ? "" : more.text, path, what, err);
+    assay_sql_reset(&more);
     if (r->failed) {
         return assay_error_set(err, ASSAY_E_CANCELLED, "%s: a part is missing or damaged", what);
     }

@@ -38,7 +38,7 @@ typedef struct assay_rule {
     uint32_t n_features;
     uint32_t guard
         [ASSAY_N_RULE_ACTIONS]; /* a condition that is the same for all symbols of a bar; ASSAY_NO_NODE: none */
-    bool needs_sectors;                   /* a cross-section by sector stands somewhere */
+    bool needs_sectors;         /* a cross-section by sector stands somewhere */
     const assay_cross *decides_by_sector; /* one that the decision computes; NULL: none */
     assay_param *params;
     assay_definition *definitions;

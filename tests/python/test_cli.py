@@ -114,9 +114,17 @@ MISTAKES = [
         2,
         ["--format 'jsn'", "text, json or csv", "did you mean 'json'?"],
     ),
-    (["run", "momentum", "mean_reversion", "--run-id", "x"], 2, ["--run-id and --config are for one strategy"]),
+    (
+        ["run", "momentum", "mean_reversion", "--run-id", "x"],
+        2,
+        ["--run-id and --config are for one strategy"],
+    ),
     (["run", "momentum", "meen_reversion"], 2, ["meen_reversion", "did you mean 'mean_reversion'?"]),
-    (["run", "momentum", "mean_reversion", "--set", "thresold=3"], 2, ["thresold", "did you mean 'threshold'?"]),
+    (
+        ["run", "momentum", "mean_reversion", "--set", "thresold=3"],
+        2,
+        ["thresold", "did you mean 'threshold'?"],
+    ),
     (["run", "momentum", "--run-id", "../x"], 2, ["--run-id '../x'"]),
     (["run", "momentun"], 2, ["unknown strategy 'momentun'", "did you mean 'momentum'?"]),
     (["run", "momentum", "--set", "lokback=3"], 2, ["unknown key 'lokback'", "did you mean 'lookback'?"]),
@@ -361,8 +369,19 @@ def test_several_strategies_are_runs_of_their_own(assay, tmp_path):
     assay("sample", "--db", db, "--symbols", 12, "--days", 250)
     sets = {"momentum": "threshold=0.05", "mean_reversion": "z_threshold=1.5"}
     both = json.loads(
-        assay("run", *sets, "--db", db, "--format", "json", "--threads", 2,
-              *(w for value in sets.values() for w in ("--set", value)), "--set", "lookback=15").stdout
+        assay(
+            "run",
+            *sets,
+            "--db",
+            db,
+            "--format",
+            "json",
+            "--threads",
+            2,
+            *(w for value in sets.values() for w in ("--set", value)),
+            "--set",
+            "lookback=15",
+        ).stdout
     )
     stored = {run["run_id"]: table_bytes(db, run["run_id"]) for run in both}
     for run in both:

@@ -29,7 +29,7 @@ SCHEMA = {
     "metrics": "run_id:s date:t total_value:r cash:r leverage:r num_positions:w concentration:r gross_value:r net_exposure:r "
     "max_position_size:r daily_return:r cumulative_return:r drawdown:r turnover:r stale_positions:w",
     "signals": "run_id:s timestamp:t symbol:s action:s signal_type:s strength:r target_position:r reason:s parameters:s score:r "
-    "status:s outcome:s strategy:s",
+    "status:s outcome:s strategy:s order_quantity:r",
     "fills": "run_id:s order_id:w timestamp:t symbol:s side:s quantity:r price:r reference_price:r commission:r slippage:r kind:s "
     "strategy:s",
     "results": "run_id:s metric:s value:r",

@@ -48,7 +48,7 @@ class Position:
 class Closing:                  # §6: one closing order (or delisting, ruin) = one trade
     symbol: str
     direction: int
-    number: int                 # of the order; None for a delisting or ruin
+    number: int                 # of the order; a delisting or ruin has one of its own
     exit_reason: str
     pieces: list = field(default_factory=list)
     commission: float = 0.0     # of the exits
@@ -309,10 +309,13 @@ class Book:
             position.direction = 0
 
     def close_whole(self, symbol, price, reference, commission, kind):
+        """A delisting or ruin: it has a number of its own, as an order would."""
         position = self.positions[symbol]
         quantity = position.quantity()
-        self.book(symbol, -position.direction, quantity, quantity, price, reference, commission, kind, None,
-                  Closing(symbol, position.direction, None, kind), position.lots[0].signal)
+        self.journal.orders += 1
+        number = self.journal.orders
+        self.book(symbol, -position.direction, quantity, quantity, price, reference, commission, kind, number,
+                  Closing(symbol, position.direction, number, kind), position.lots[0].signal)
 
     def fold_extremes(self):
         """Every lot held now was held from before or filled at this open: the bar's low and high count (§6)."""

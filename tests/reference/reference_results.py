@@ -35,7 +35,7 @@ def make_trades(books):
         symbol = closing.symbol.encode()
         if status == "open":
             return 1, symbol
-        return 0, exit_date, symbol, math.inf if closing.number is None else closing.number
+        return 0, exit_date, symbol, closing.number
 
     return [make_trade(number, *f) for number, f in enumerate(sorted(found, key=place), 1)]
 

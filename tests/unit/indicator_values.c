@@ -19,7 +19,7 @@
 enum { X = ASSAY_N_PRICE_COLUMNS, Y, N_COLUMNS };
 
 typedef struct market {
-    assay_panel panel; /* its size alone */
+    assay_panel panel; /* its size and own_price alone */
     double *column[N_COLUMNS];
 } market;
 
@@ -61,6 +61,7 @@ static market read_market(const char *name) {
         }
     }
     fclose(file);
+    m.panel.own_price = m.column[ASSAY_COLUMN_CLOSE];
     return m;
 }
 

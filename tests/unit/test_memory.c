@@ -8,6 +8,8 @@
 
 #include "assay/assay_sample.h"
 #include "base/array.h"
+#include "indicator/function.h"
+#include "indicator/market_beta.h"
 
 static long allocations_left = -1; /* −1: none fails */
 
@@ -350,6 +352,63 @@ static void test_a_run_of_a_scripted_strategy(void **state) {
     assay_panel_destroy(panel);
 }
 
+/* --- indicators --- */
+
+typedef struct indicator_state {
+    const assay_panel *panel;
+    const assay_function *function;
+    const double *series; /* every one */
+    double *out;
+} indicator_state;
+
+static assay_status compute_indicator(void *state, assay_error *err) {
+    const indicator_state *st = state;
+    const double number[ASSAY_MAX_NUMBERS] = {5, st->function->number[1].is_window ? 3 : 0.5, 7, 0};
+    const assay_kernel_input in = {.panel = st->panel,
+                                   .n_rows = st->panel->n_bars,
+                                   .stride = st->panel->stride,
+                                   .series = {st->series, st->series, st->series, st->series},
+                                   .number = number};
+    return st->function->compute(&in, st->out, err);
+}
+
+/* In calendar layout the panel's closes have holes, which recursive functions close up. */
+static assay_status own_matrices(void *state, assay_error *err) {
+    const indicator_state *st = state;
+    const assay_panel *p = st->panel;
+    double *own = NULL;
+    assay_status status = assay_own_factors(p, &own, err);
+    free(own);
+    for (int c = 0; status == ASSAY_OK && c < ASSAY_N_PRICE_COLUMNS; c++) {
+        own = NULL;
+        status = assay_own_column(p, c, &own, err);
+        free(own);
+    }
+    if (status == ASSAY_OK)
+        status = assay_equal_weight_market(p, st->out, err);
+    return status == ASSAY_OK ? assay_market_beta(p, st->series, 5, st->out, err) : status;
+}
+
+static void test_indicators(void **state) {
+    (void)state;
+    const random_spec spec = {6, 40, 9, 0.2, 0.05, true};
+    matrix_market m = random_market(&spec);
+    assay_panel *panel = panel_of_market(&m, NULL, m.n_bars);
+    double *out = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof *out);
+    assert_non_null(out);
+    indicator_state st = {panel, NULL, panel->column[ASSAY_COLUMN_CLOSE], out};
+    long n_failures = 0;
+    for (size_t i = 0; i < assay_function_count(); i++) {
+        st.function = assay_function_at(i);
+        n_failures += fail_every_allocation(compute_indicator, &st);
+    }
+    assert_true(n_failures > 80);
+    assert_true(fail_every_allocation(own_matrices, &st) > 10);
+    free(out);
+    assay_panel_destroy(panel);
+    free_market(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_building_a_panel),
@@ -359,6 +418,7 @@ int main(void) {
         cmocka_unit_test(test_a_configuration),
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_a_run_of_a_scripted_strategy),
+        cmocka_unit_test(test_indicators),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
