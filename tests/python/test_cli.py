@@ -297,12 +297,22 @@ def test_configuration_that_is_no_file(assay, tmp_path):
     assert "no strategy is named" in assay("run", "--config", empty, code=2).stderr
 
 
-def test_mutated_configurations_never_crash(assay, market, tmp_path):
-    """Seeded damage to a good configuration: any answer but a signal."""
-    good = (
+GOOD_CONFIGS = {
+    "built-in": (
         b"strategy: momentum\nparameters: {lookback: 20, threshold: 0.10}\nuniverse: {symbols: [JNT, SRF]}\n"
         b"period: {start: 2015-01-01, end: 2015-12-31}\nengine:\n  fill: next_open\n  rebalance_dates: [2015-02-02]\nrisk:\n"
-    )
+    ),
+    "rule": (
+        b"strategy: [rule, momentum]\nname: dip\nrule:\n  buy: rsi(close, n) < low and x > 1\n  sell: 'x < 1'\n"
+        b'  score: "x"\ndefine: {x: close / lag(close, 1)}\n'
+        b"parameters: {n: 14 in 2..50, low: 30, momentum.lookback: 20}\nuniverse: {symbols: [JNT, SRF]}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("good", GOOD_CONFIGS.values(), ids=GOOD_CONFIGS)
+def test_mutated_configurations_never_crash(assay, market, tmp_path, good):
+    """Seeded damage to a good configuration: any answer but a signal."""
     rng = random.Random(20)
     pieces = [
         b"{",
@@ -324,6 +334,8 @@ def test_mutated_configurations_never_crash(assay, market, tmp_path):
         b"| \n",
     ]
     config = tmp_path / "config.yaml"
+    config.write_bytes(good)
+    assay("run", "--config", config, "--db", market, "--no-store")
     for _ in range(150):
         text = bytearray(good)
         for _ in range(rng.randint(1, 6)):
