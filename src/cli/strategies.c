@@ -88,6 +88,14 @@ static bool is_line(const cli_config_entry *entry) {
     return strcmp(entry->section, "parameters") == 0 && strchr(entry->key, '.') == NULL;
 }
 
+/* A text such as `ema(close` is what YAML leaves of `{buy: ema(close, 5)}`. */
+static bool is_cut_at_comma(const char *text) {
+    int open = 0;
+    for (; *text != '\0'; text++)
+        open += (*text == '(') - (*text == ')');
+    return open > 0;
+}
+
 /* The place of a mistake in the file that the lines are of; of a mistake in the whole, that of the first line. */
 static assay_status refuse_line(const cli_config_file *file, const size_t *entry_of, size_t n_lines,
                                 assay_rule_place place, const assay_error *reason, assay_error *err) {
@@ -96,7 +104,10 @@ static assay_status refuse_line(const cli_config_file *file, const size_t *entry
     cli_config_entry entry = file->entry[entry_of[place.line]];
     if (entry.text_column > 0)
         entry.column = entry.text_column + cli_count_characters(entry.value, place.offset);
-    return cli_config_refuse_value(file, &entry, err, "%s", reason->message);
+    return cli_config_refuse_value(file, &entry, err, "%s%s", reason->message,
+                                   is_cut_at_comma(entry.value)
+                                       ? " (within braces a comma ends a text: put it in quotes)"
+                                       : "");
 }
 
 static assay_status create_rule(const cli_config_file *file, assay_rule_line *line, size_t *entry_of,
