@@ -38,11 +38,11 @@ _assay() {
     --keep) mapfile -t COMPREPLY < <(compgen -W "best:10 none" -- "$cur") && return ;;
     --sweep | --report) mapfile -t COMPREPLY < <(compgen -W "$(_assay_sweeps "$db")" -- "$cur") && return ;;
     --set | --axis)
-        mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[2]}")" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[@]:2}")" -- "$cur")
         compopt -o nospace 2>/dev/null
         return
         ;;
-    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency | --objective | --where | --shard | --sweep-id | --train | --test | --step | --purge | --embargo | --cuts | --column) return ;;
+    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency | --objective | --where | --shard | --sweep-id | --train | --test | --step | --purge | --embargo | --column) return ;;
     esac
 
     if [[ $cur == -* ]]; then
@@ -50,7 +50,7 @@ _assay() {
         return
     fi
     case $command in
-    run | optimize | walkforward | verify | strategies) mapfile -t COMPREPLY < <(compgen -W "$(_assay_strategies)" -- "$cur") ;;
+    run | optimize | walkforward | verify | strategies) mapfile -t COMPREPLY < <(compgen -f -W "$(_assay_strategies)" -- "$cur") ;;
     show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "sample import indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
@@ -75,11 +75,17 @@ _assay_options() {
     esac
 }
 
-_assay_strategies() { assay strategies 2>/dev/null | sed -n 's/^\([a-z_]\{1,\}\) .*/\1/p'; }
+_assay_strategies() {
+    assay strategies 2>/dev/null | sed -n 's/^\([a-z_]\{1,\}\)  .*/\1/p'
+    echo rule: plugin: signals:
+}
 
-# The parameters of a strategy (the first of several) and the settings of the engine.
+# The parameters of the strategies (the words before the first option) and the settings of the engine.
 _assay_keys() {
-    { assay strategies "$1" && assay strategies --settings; } 2>/dev/null | sed -n 's/^  \([A-Za-z0-9_.#]\{1,\}\) .*(.*)$/\1/p'
+    local names=()
+    while [ $# -gt 0 ] && [[ $1 != -* ]]; do names+=("$1") && shift; done
+    { assay strategies "${names[@]}"; assay strategies --settings; } 2>/dev/null |
+        sed -n 's/^  \([A-Za-z0-9_.#]\{1,\}\) .*(.*)$/\1/p'
 }
 
 _assay_sweeps() { assay sql 'SELECT DISTINCT sweep_id FROM backtest_sweeps' --db "$1" --format csv 2>/dev/null | tail -n +2; }

@@ -28,8 +28,7 @@ typedef struct cli_common {
     bool no_store;
 } cli_common;
 
-/* Rows of those options for a command's table; `format` says what csv is. The last, no-store, is left out by commands that
- * store nothing. */
+/* Rows of those options for a command's table; the last is left out where nothing is stored. */
 #define CLI_COMMON_ROWS(format_help, threads_help)                                                           \
     {"db", "DIR", "the database folder"}, {"symbols", "A,B,...", "these symbols; without it every symbol"},  \
         {"holdings", "FILE", "symbols and sectors of a CSV file with columns sym, sector"},                  \
