@@ -90,10 +90,10 @@ def test_nothing_of_the_language_is_missing():
     """The names in the tables that the program is made from stand on the page (those of own bars: on docs/indicators.md)."""
     names = words("src/expression/cross.c", r'^    \{"(\w+)", (?:true|false)')
     names += words("src/expression/names.c", r'^    \{"(\w+)", ')
-    names += words("src/expression/read.c", r'\{"(\w+)", ASSAY_OP_\w+, \d\}')
+    names += words("src/expression/words.c", r'\{"(\w+)", ASSAY_OP_\w+, \d\}')
     names += [
         name
-        for name in words("src/expression/read.c", r'\{"(\w+)", ASSAY_(?:BOOK|COLUMN)_\w+\}')
+        for name in words("src/expression/words.c", r'\{"(\w+)", ASSAY_(?:BOOK|COLUMN)_\w+\}')
         if "_price" not in name
     ]
     assert len(names) > 60
