@@ -32,6 +32,7 @@ def environment(assay_bin, **more):
     [
         ("momentum", [r"^total_return_pct +29\.7756 %$", r"^ALFA .* open ", r"Momentum: 14\.08%$"]),
         ("breakout", [r"^\d+ signals, \d+ fills$", r"^total_trades +\d+\.0000 trades$"]),
+        ("ensemble", [r"^0 of 15 runs look ahead $", r"^momentum +-?\d", r"^trend +-?\d"]),
     ],
 )
 def test_c_example(program, said, tmp_path):
