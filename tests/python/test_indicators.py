@@ -231,6 +231,7 @@ def scale_of(d, name):
     return 1.0
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # 0 / 0, on purpose
 @pytest.mark.parametrize("seed", [1, 2])
 def test_values(program, tmp_path, seed):
     market = random_market(seed)

@@ -400,7 +400,7 @@ static void test_same_bits_as_the_features(void **state) {
         assert_int_equal(assay_rolling_zscore(panel, window, feature, NULL), ASSAY_OK);
         for (size_t i = 0; i < panel->n_bars * panel->stride; i++)
             assert_true(same_bits(zscore[i], feature[i]));
-        const assay_feature spec_of_return = {ASSAY_FEATURE_WINDOW_RETURN, window};
+        const assay_feature spec_of_return = {.kind = ASSAY_FEATURE_WINDOW_RETURN, .window = window};
         assert_int_equal(assay_feature_compute(panel, &spec_of_return, feature, NULL), ASSAY_OK);
         assert_int_equal(assay_own_to_calendar(panel, change, NULL), ASSAY_OK);
         for (size_t i = 0; i < panel->n_bars * panel->stride; i++)

@@ -82,8 +82,8 @@ static double *compute(const char *name, const double *x, const double *y, doubl
 
 enum { SUM, MEAN, VAR, STD, ZSCORE, COV, CORR, BETA, SLOPE, WMA, MIN, MAX, MEDIAN, RANK, N_FUNCTIONS };
 
-static const char *const names[] = {"sum",  "mean",  "var", "std", "zscore", "cov",    "corr",
-                                    "beta", "slope", "wma", "min", "max",    "median", "rank"};
+static const char *const names[] = {"sum",  "mean",  "var", "std",         "zscore",      "cov",    "corr",
+                                    "beta", "slope", "wma", "rolling_min", "rolling_max", "median", "rank"};
 
 /* The expected values; *scale is what a value near 0 is small against (its terms cancel). */
 static void expect(const slow *w, long double *wanted, long double *scale) {
