@@ -47,7 +47,8 @@ typedef struct assay_param {
 } assay_param;
 
 /* One kind of signal. Reason text is made when somebody reads it: `reason_before`, then value x reason_scale with
- * reason_decimals decimals, then `reason_after`; with reason_scale 0 there is no number. */
+ * reason_decimals decimals, then `reason_after`; with reason_scale 0 there is no number. A TARGET's target_position may be NaN:
+ * each of its signals then gives one. */
 typedef struct assay_signal_kind {
     const char *signal_type; /* "momentum_strong" */
     assay_action action;

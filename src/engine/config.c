@@ -9,6 +9,7 @@
 
 #include "base/dates.h"
 #include "base/text.h"
+#include "strategy/descriptor.h"
 
 /* A row of the table with the place of its value. */
 typedef struct setting_row {
@@ -58,31 +59,6 @@ static void *value_of(assay_settings *settings, const setting_row *row) {
     return (char *)settings + row->offset;
 }
 
-/* What a descriptor may get wrong before it is ever asked. */
-static assay_status check_strategy(const assay_strategy *strategy, assay_error *err) {
-    if (strategy->abi_version != ASSAY_STRATEGY_ABI_VERSION)
-        return assay_error_set(
-            err, ASSAY_E_STRATEGY,
-            "strategy %s is built for version %u of the strategy interface, this is version %d: "
-            "build it again",
-            strategy->name, strategy->abi_version, ASSAY_STRATEGY_ABI_VERSION);
-    if (strategy->n_params > ASSAY_MAX_PARAMS || strategy->n_kinds > ASSAY_MAX_KINDS)
-        return assay_error_set(err, ASSAY_E_STRATEGY,
-                               "strategy %s has %u parameters and %u kinds of signals; at most %d "
-                               "and %d",
-                               strategy->name, strategy->n_params, strategy->n_kinds, ASSAY_MAX_PARAMS,
-                               ASSAY_MAX_KINDS);
-    for (uint32_t i = 0; i < strategy->n_kinds; i++) {
-        if (!(fabs(strategy->kinds[i].target_position) <= 1))
-            return assay_error_set(
-                err, ASSAY_E_STRATEGY,
-                "strategy %s: %s has target_position %g; it is a fraction of the full position, at "
-                "most 1 without leverage",
-                strategy->name, strategy->kinds[i].signal_type, strategy->kinds[i].target_position);
-    }
-    return ASSAY_OK;
-}
-
 static size_t size_of_config(const assay_strategy *strategy) {
     return sizeof(assay_config) + strategy->n_params * sizeof(double);
 }
@@ -90,7 +66,7 @@ static size_t size_of_config(const assay_strategy *strategy) {
 assay_status assay_config_create(const assay_strategy *strategy, assay_config **out_config,
                                  assay_error *err) {
     *out_config = NULL;
-    assay_status status = check_strategy(strategy, err);
+    assay_status status = assay_descriptor_check(strategy, err);
     if (status != ASSAY_OK)
         return status;
     assay_config *config = calloc(1, size_of_config(strategy));
@@ -316,12 +292,28 @@ static int find_param(const assay_strategy *strategy, const char *key) {
     return -1;
 }
 
+/* The parameter of a member whose own name is nearest; NULL: none is near, or there are no members. */
+static const char *nearest_of_members(const assay_strategy *strategy, const char *key, const char **out_own) {
+    const char *found = NULL;
+    *out_own = NULL;
+    for (uint32_t i = 0; strategy->ensemble != NULL && i < strategy->n_params; i++) {
+        const char *name = strategy->params[i].name, *own = strrchr(name, '.') + 1;
+        if (assay_nearer_name(key, *out_own, own) != own)
+            continue;
+        *out_own = own;
+        found = name;
+    }
+    return found;
+}
+
 static assay_status refuse_key(const assay_strategy *strategy, const char *key, assay_error *err) {
-    const char *nearest = NULL;
+    const char *own = NULL, *member = nearest_of_members(strategy, key, &own), *nearest = own;
     for (uint32_t i = 0; i < strategy->n_params; i++)
         nearest = assay_nearer_name(key, nearest, strategy->params[i].name);
     for (size_t i = 0; i < N_SETTINGS; i++)
         nearest = assay_nearer_name(key, nearest, rows[i].public_row.name);
+    if (nearest == own)
+        nearest = member;
     return assay_error_set(err, ASSAY_E_CONFIG, "unknown key '%s' for strategy %s%s%s%s", key, strategy->name,
                            nearest == NULL ? "" : ": did you mean '", nearest == NULL ? "" : nearest,
                            nearest == NULL ? "; `assay strategies --settings` lists the keys" : "'?");

@@ -145,6 +145,10 @@ static bool refuse(assay_signal_sink *sink, size_t symbol, uint32_t kind, double
             "the signal for %s has target_position %g: it is a fraction of the full position, "
             "at most 1 without leverage",
             p->name[symbol], target_position);
+    else if (isnan(target_position) && isnan(strategy->kinds[kind].target_position))
+        sink->failed = assay_error_set(why, ASSAY_E_STRATEGY,
+                                       "the signal for %s has no target_position, and neither has its kind",
+                                       p->name[symbol]);
     else if (isnan(p->column[ASSAY_COLUMN_CLOSE][sink->t * p->stride + symbol]))
         sink->failed = assay_error_set(why, ASSAY_E_STRATEGY,
                                        "a signal for %s at a bar where it has no price", p->name[symbol]);

@@ -68,6 +68,9 @@ static assay_status read_expression(assay_graph *graph, const assay_bound_featur
     assay_error inner = {.status = ASSAY_OK};
     assay_status status =
         assay_expression_read(graph, &scope, f->feature.expression, out_node, &mistake, &inner);
+    if (status == ASSAY_OK && graph->node[*out_node].place == ASSAY_PLACE_BOOK)
+        status = assay_error_set(&inner, ASSAY_E_CONFIG,
+                                 "a feature is the same for every portfolio, and cannot look at positions");
     return status == ASSAY_OK
                ? ASSAY_OK
                : assay_error_set(err, status, "strategy %s: feature '%.200s', character %zu: %s",

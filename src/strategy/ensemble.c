@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "strategy/descriptor.h"
+
 struct assay_ensemble {
     assay_member member[ASSAY_MAX_MEMBERS];
     uint32_t n_members;
@@ -232,8 +234,16 @@ assay_status assay_features_list(const assay_strategy *strategy, const double *p
             return assay_error_set(err, ASSAY_E_STRATEGY,
                                    "strategy %s declares %u features; at most %d in one run", m.name, n_own,
                                    ASSAY_MAX_FEATURES);
-        for (uint32_t k = 0; k < n_own; k++)
+        if (m.strategy->threshold_form != NULL && m.strategy->threshold_form->feature >= n_own)
+            return assay_error_set(err, ASSAY_E_STRATEGY,
+                                   "strategy %s: threshold_form names feature %u, but %u are declared",
+                                   m.name, m.strategy->threshold_form->feature, n_own);
+        for (uint32_t k = 0; k < n_own; k++) {
+            assay_status status = assay_descriptor_check_feature(m.name, &feature[k], err);
+            if (status != ASSAY_OK)
+                return status;
             out_feature[n++] = (assay_bound_feature){feature[k], m.strategy, own};
+        }
     }
     out_first[n_members] = n;
     return ASSAY_OK;

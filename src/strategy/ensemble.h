@@ -23,7 +23,7 @@ uint32_t assay_member_count(const assay_strategy *strategy);
 assay_member assay_member_at(const assay_strategy *strategy, uint32_t index);
 
 /* The features of all members of `strategy`, one behind the other; out_first[i]: where those of member i begin (and, behind
- * the last, their number). ASSAY_E_STRATEGY: too many, or an expression that is none. */
+ * the last, their number). ASSAY_E_STRATEGY: too many, or one that cannot be. */
 ASSAY_NODISCARD assay_status assay_features_list(const assay_strategy *strategy, const double *params,
                                                  assay_bound_feature out_feature[ASSAY_MAX_FEATURES],
                                                  uint32_t out_first[ASSAY_MAX_MEMBERS + 1], assay_error *err);

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "src/README.md", ROOT / "examples/README.md"]
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "src/README.md", ROOT / "examples/README.md", ROOT / "examples/plugin/README.md"]
     + list((ROOT / "docs").glob("*.md"))
 )
 
@@ -47,6 +47,21 @@ def test_c_example(program, said, tmp_path):
     assert done.returncode == 0, done.stderr
     for pattern in said:
         assert re.search(pattern, done.stdout, re.MULTILINE), f"no {pattern} in\n{done.stdout}"
+
+
+def test_plugin_example(tmp_path):
+    """The command of examples/plugin/README.md; tests/unit/test_plugin.c loads what it builds."""
+    if shutil.which("cc") is None:
+        pytest.skip("no compiler")
+    page = (ROOT / "examples/plugin/README.md").read_text(encoding="utf-8")
+    command = re.search(r"^    (cc .*)$", page, re.MULTILINE).group(1)
+    folder = tmp_path / "examples/plugin"
+    folder.mkdir(parents=True)
+    (tmp_path / "include").symlink_to(ROOT / "include")
+    shutil.copy(ROOT / "examples/plugin/breakout.c", folder)
+    done = subprocess.run(command + " -Wall -Wextra -Werror", shell=True, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "breakout.so").exists()
 
 
 # --- the commands -----------------------------------------------------------------------------------------------------
