@@ -42,7 +42,7 @@ _assay() {
         compopt -o nospace 2>/dev/null
         return
         ;;
-    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency | --objective | --where | --shard | --sweep-id | --train | --test | --step | --purge | --embargo | --column) return ;;
+    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency | --objective | --where | --column | --cuts | --shard | --sweep-id | --train | --test | --step | --purge | --embargo) return ;;
     esac
 
     if [[ $cur == -* ]]; then
