@@ -34,8 +34,7 @@ static assay_status make_panel(assay_panel **out_panel, assay_error *err) {
 
 static assay_status make_rule(assay_strategy **out_rule, assay_error *err) {
     assay_rule_place place;
-    assay_status status =
-        assay_rule_create(NULL, lines, sizeof lines / sizeof *lines, out_rule, &place, err);
+    assay_status status = assay_rule_create(NULL, lines, sizeof lines / sizeof *lines, out_rule, &place, err);
     if (status == ASSAY_E_CONFIG)
         fprintf(stderr, "line %zu of the rule, character %zu:\n", place.line + 1, place.offset + 1);
     return status;
