@@ -143,6 +143,21 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+static const char *const words[] = {"and", "or", "not"};
+
+bool assay_is_own_name(const char *name) {
+    bool is_one = strcmp(name, "market") == 0;
+    for (size_t i = 0; i < COUNT(prices); i++)
+        is_one = is_one || strcmp(prices[i].name, name) == 0;
+    for (size_t i = 0; i < COUNT(book_values); i++)
+        is_one = is_one || strcmp(book_values[i].name, name) == 0;
+    for (size_t i = 0; i < COUNT(constants); i++)
+        is_one = is_one || strcmp(constants[i].name, name) == 0;
+    for (size_t i = 0; i < COUNT(words); i++)
+        is_one = is_one || strcmp(words[i], name) == 0;
+    return is_one;
+}
+
 /* The nearest known name, over everything that a name can be. */
 static const char *nearest_name(const reader *r, const char *name, bool is_call) {
     const char *best = NULL;
@@ -459,15 +474,16 @@ static assay_status call(reader *r, const char *where, const char *name, uint32_
 static assay_status read_number(reader *r, uint32_t *out) {
     const char *where = r->at;
     char text[64];
-    size_t n = 0;
+    size_t n = 0; /* of its characters, also of those for which there is no room */
     while (isdigit((unsigned char)*r->at) != 0 || *r->at == '.' || *r->at == '_' ||
            ((*r->at == 'e' || *r->at == 'E') && r->at > where) ||
            ((*r->at == '+' || *r->at == '-') && r->at > where && (r->at[-1] == 'e' || r->at[-1] == 'E'))) {
-        if (n + 1 < sizeof text && *r->at != '_')
-            text[n++] = *r->at;
+        if (n + 1 < sizeof text)
+            text[n] = *r->at;
+        n += *r->at != '_';
         r->at++;
     }
-    text[n] = '\0';
+    text[n < sizeof text ? n : 0] = '\0';
     double value = 0;
     if (!assay_double_parse(text, &value) || is_word_byte(*r->at))
         return refuse_at(r, where, "'%.*s' is no number",
@@ -487,7 +503,6 @@ static assay_status read_word(reader *r, uint32_t *out) {
     name[n] = '\0';
     if ((size_t)(r->at - where) != n)
         return refuse_at(r, where, "a name of more than %zu characters", sizeof name - 1);
-    static const char *const words[] = {"and", "or", "not"};
     for (size_t i = 0; i < COUNT(words); i++) {
         if (strcmp(words[i], name) == 0)
             return refuse_at(r, where, "'%s' stands where a value is needed", name);
