@@ -11,7 +11,7 @@ _assay() {
     fi
 
     if [ "$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize walkforward runs show audit reproduce sql help --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
         return
     fi
     command=${words[1]}
@@ -24,7 +24,7 @@ _assay() {
     --db) mapfile -t COMPREPLY < <(compgen -d -- "$cur") && return ;;
     --config | --holdings) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --format)
-        if [ "$command" = strategies ]; then
+        if [ "$command" = strategies ] || [ "$command" = verify ]; then
             mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur")
         else
             mapfile -t COMPREPLY < <(compgen -W "text json csv" -- "$cur")
@@ -38,7 +38,7 @@ _assay() {
     --keep) mapfile -t COMPREPLY < <(compgen -W "best:10 none" -- "$cur") && return ;;
     --sweep | --report) mapfile -t COMPREPLY < <(compgen -W "$(_assay_sweeps "$db")" -- "$cur") && return ;;
     --set | --axis)
-        mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[2]}")" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -S = -W "$(_assay_keys "${words[@]:2}")" -- "$cur")
         compopt -o nospace 2>/dev/null
         return
         ;;
@@ -50,10 +50,10 @@ _assay() {
         return
     fi
     case $command in
-    run | optimize | walkforward | strategies) mapfile -t COMPREPLY < <(compgen -W "$(_assay_strategies)" -- "$cur") ;;
+    run | optimize | walkforward | verify | strategies) mapfile -t COMPREPLY < <(compgen -f -W "$(_assay_strategies)" -- "$cur") ;;
     show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize walkforward runs show audit reproduce sql" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
     esac
 }
 
@@ -61,10 +61,11 @@ _assay_options() {
     case $1 in
     sample) echo "--db --symbols --days --years --seed --start --clean --quiet --help" ;;
     import) echo "--db --frequency --currency --partition --on-bad-data --dry-run --quiet --help" ;;
-    strategies) echo "--settings --format --help" ;;
-    run) echo "--db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
+    strategies) echo "--settings --format --db --help" ;;
+    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
     optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --frequency --no-store --quiet --help" ;;
     walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
+    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --frequency --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show | sql) echo "--db --format --help" ;;
     audit) echo "--db --all --help" ;;
@@ -73,11 +74,17 @@ _assay_options() {
     esac
 }
 
-_assay_strategies() { assay strategies 2>/dev/null | sed -n 's/^\([a-z_]\{1,\}\) .*/\1/p'; }
+_assay_strategies() {
+    assay strategies 2>/dev/null | sed -n 's/^\([a-z_]\{1,\}\)  .*/\1/p'
+    echo rule: plugin: signals:
+}
 
-# The parameters of a strategy and the settings of the engine.
+# The parameters of the strategies (the words before the first option) and the settings of the engine.
 _assay_keys() {
-    { assay strategies "$1" && assay strategies --settings; } 2>/dev/null | sed -n 's/^  \([a-z_]\{1,\}\) .*(.*)$/\1/p'
+    local names=()
+    while [ $# -gt 0 ] && [[ $1 != -* ]]; do names+=("$1") && shift; done
+    { assay strategies "${names[@]}"; assay strategies --settings; } 2>/dev/null |
+        sed -n 's/^  \([A-Za-z0-9_.#]\{1,\}\) .*(.*)$/\1/p'
 }
 
 _assay_sweeps() { assay sql 'SELECT DISTINCT sweep_id FROM backtest_sweeps' --db "$1" --format csv 2>/dev/null | tail -n +2; }

@@ -226,6 +226,24 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_import(assay_store *store, co
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_panel(assay_store *store, const assay_panel *panel,
                                                                assay_partition partition, assay_error *err);
 
+/* Columns for the table technical_analysis: values by bar and symbol, as assay_expression_compute makes them. */
+typedef struct assay_indicator_columns {
+    const char *const *names;
+    const double *const *values; /* n_bars x n_symbols each; NaN = missing */
+    size_t n;
+    const char *frequency; /* as assay_load_report has it */
+    int64_t from_us;       /* rows before it are not written */
+} assay_indicator_columns;
+
+/* Upserts them, a row for each own bar of a symbol, by symbol, frequency and timestamp; other columns of such rows stay as they
+ * are. Keeps the table's partitioning. All or nothing. ASSAY_E_ARGUMENT (a name that no column can have), ASSAY_E_IO,
+ * ASSAY_E_DATA, ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_indicators(assay_store *store,
+                                                                    const assay_panel *panel,
+                                                                    const assay_indicator_columns *columns,
+                                                                    assay_import_report *out_report,
+                                                                    assay_error *err);
+
 /* A query's result as text cells, made for printing. Tables of the database are views by their names. */
 typedef struct assay_table {
     size_t n_rows, n_columns;

@@ -145,11 +145,14 @@ const cli_command cli_cmd_optimize = {
         "many tries has by luck alone. Every point's metrics are stored, and the trades of those that are "
         "kept.\n"
         "A sweep that was stopped, by Ctrl-C or worse, goes on when the same command is given again.",
-    .examples = "examples:\n"
-                "  assay optimize momentum --axis lookback=5:100:5 --axis threshold=0.02:0.2:0.02\n"
-                "  assay optimize momentum --axis lookback=5..250 --axis threshold=0.01..0.3 \\\n"
-                "      --sample random:2000:1 --objective sharpe_ratio --where min_trades=50\n"
-                "  assay optimize momentum --axis lookback=5:100:5 --axis commission_pct=0,0.001 --shard 2/8",
+    .examples =
+        "examples:\n"
+        "  assay optimize momentum --axis lookback=5:100:5 --axis threshold=0.02:0.2:0.02\n"
+        "  assay optimize momentum --axis lookback=5..250 --axis threshold=0.01..0.3 \\\n"
+        "      --sample random:2000:1 --objective sharpe_ratio --where min_trades=50\n"
+        "  assay optimize momentum --axis lookback=5:100:5 --axis commission_pct=0,0.001 --shard 2/8\n"
+        "  assay optimize momentum mean_reversion --axis momentum.lookback=10:60:10 --axis "
+        "combine=union,vote",
     .options = OPTIONS,
     .n_options = N_OPTIONS,
     .run = run_optimize,

@@ -38,6 +38,9 @@ static int run_strategies(const cli_command *command, int argc, char **argv) {
                             &err) != ASSAY_OK)
         return cli_fail(&err);
     assay_status status = assay_report_strategies(opened.strategy, format, &style, stdout, &err);
+    if (status == ASSAY_OK && opened.strategy == NULL && format == ASSAY_FORMAT_TEXT)
+        puts("Your own: rule:FILE.yaml (expressions), plugin:FILE.so (a shared library),\n"
+             "signals:SOURCE (ready signals of a table, a file or a query)");
     cli_strategies_reset(&opened);
     return status == ASSAY_OK ? CLI_DONE : cli_fail(&err);
 }

@@ -11,7 +11,7 @@ enum {
     OPT_CUTS = CLI_N_WALK_ROWS,
     OPT_SEED,
     N_OWN_OPTIONS,
-    N_OPTIONS = N_OWN_OPTIONS + CLI_N_COMMON_ROWS - 1 /* nothing is stored */
+    N_OPTIONS = N_OWN_OPTIONS + CLI_N_COMMON_ROWS - 1 /* without --no-store */
 };
 
 static const cli_option OPTIONS[N_OPTIONS + 1] = {

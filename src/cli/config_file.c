@@ -12,13 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <yaml.h>
 
 #include "base/text.h"
 
 static const char *const SECTIONS[] = {"parameters", "universe", "period", "engine",
                                        "risk",       "rule",     "define"};
-static const char *const TOP_KEYS[] = {"strategy", "benchmark", "frequency", "plugin", "signals"};
+static const char *const TOP_KEYS[] = {"strategy", "benchmark", "frequency", "plugin", "signals", "name"};
 enum {
     N_SECTIONS = sizeof SECTIONS / sizeof *SECTIONS,
     N_TOP_KEYS = sizeof TOP_KEYS / sizeof *TOP_KEYS,
@@ -121,7 +122,7 @@ static assay_status take_top_key(reader *r, const char *key, yaml_mark_t mark) {
     return refuse(
         r, mark,
         "unknown key '%.*s'; a configuration has strategy, parameters, universe, period, engine, risk, "
-        "rule, define, benchmark, frequency, plugin, signals",
+        "rule, define, name, benchmark, frequency, plugin, signals",
         shown(key), key);
 }
 
@@ -142,10 +143,28 @@ static assay_status take_key(reader *r, const char *key, yaml_mark_t mark) {
 
 /* --- values --- */
 
+size_t cli_count_characters(const char *text, size_t size) {
+    size_t n = 0;
+    for (size_t i = 0; i < size; i++)
+        n += ((unsigned char)text[i] & 0xc0u) != 0x80u;
+    return n;
+}
+
+/* The column at which a scalar's text begins; 0 where the text is not what stands in the line (escapes, several lines). */
+static size_t column_of_text(const yaml_event_t *event) {
+    yaml_mark_t begin = event->start_mark, end = event->end_mark;
+    yaml_scalar_style_t style = event->data.scalar.style;
+    size_t quote = style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    size_t n = cli_count_characters((const char *)event->data.scalar.value, event->data.scalar.length);
+    if ((quote == 0 && style != YAML_PLAIN_SCALAR_STYLE) || begin.line != end.line ||
+        end.column - begin.column != n + 2 * quote)
+        return 0;
+    return begin.column + 1 + quote;
+}
+
 static assay_status add_entry(reader *r, const yaml_event_t *event) {
     const char *value = (const char *)event->data.scalar.value;
     yaml_mark_t mark = event->start_mark;
-    yaml_scalar_style_t style = event->data.scalar.style;
     cli_config_file *file = r->file;
     if (file->n == file->capacity) {
         size_t capacity = file->capacity == 0 ? 32 : file->capacity * 2;
@@ -155,15 +174,9 @@ static assay_status add_entry(reader *r, const yaml_event_t *event) {
         file->entry = grown;
         file->capacity = capacity;
     }
-    cli_config_entry entry = {r->section,
-                              strdup(r->key),
-                              strdup(value),
-                              mark.line + 1,
-                              mark.column + 1,
-                              r->key_mark.line + 1,
-                              r->key_mark.column + 1,
-                              style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
-                                  style == YAML_DOUBLE_QUOTED_SCALAR_STYLE};
+    cli_config_entry entry = {
+        r->section,      strdup(r->key),       strdup(value),          mark.line + 1,
+        mark.column + 1, r->key_mark.line + 1, r->key_mark.column + 1, column_of_text(event)};
     if (entry.key == NULL || entry.value == NULL) {
         free(entry.key);
         free(entry.value);
@@ -377,6 +390,21 @@ assay_status cli_config_file_read(const char *path, cli_config_file *out_file, a
     assay_status status = cli_config_file_parse(text, size, path, out_file, err);
     free(text);
     return status;
+}
+
+char *cli_config_beside(const cli_config_file *file, const char *path) {
+    const char *slash = strrchr(file->name, '/');
+    if (path[0] == '/' || slash == NULL)
+        return strdup(path);
+    size_t folder = (size_t)(slash - file->name) + 1, size = strlen(path) + 1;
+    char *beside = malloc(folder + size);
+    if (beside == NULL)
+        return NULL;
+    memcpy(beside, file->name, folder);
+    memcpy(beside + folder, path, size);
+    if (access(beside, F_OK) != 0)
+        memcpy(beside, path, size);
+    return beside;
 }
 
 void cli_config_file_reset(cli_config_file *file) {

@@ -2,7 +2,6 @@
 #ifndef ASSAY_CLI_CONFIG_FILE_H
 #define ASSAY_CLI_CONFIG_FILE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "assay/assay_error.h"
@@ -16,7 +15,8 @@ typedef struct cli_config_entry {
     char *value;
     size_t line, column; /* of the value, from 1 */
     size_t key_line, key_column;
-    bool is_quoted; /* the value begins behind a quote */
+    size_t
+        text_column; /* of the value's first character, where all of it stands in the line as it is; else 0 */
 } cli_config_entry;
 
 typedef struct cli_config_file {
@@ -34,6 +34,13 @@ ASSAY_NODISCARD assay_status cli_config_file_read(const char *path, cli_config_f
 ASSAY_NODISCARD assay_status cli_config_file_parse(const char *text, size_t size, const char *name,
                                                    cli_config_file *out_file, assay_error *err);
 void cli_config_file_reset(cli_config_file *file);
+
+/* Where a file that a configuration names is looked for: beside the configuration, else in the working directory. Free the
+ * path. NULL: out of memory. */
+char *cli_config_beside(const cli_config_file *file, const char *path);
+
+/* How many characters the first `size` bytes of a UTF-8 text are. */
+size_t cli_count_characters(const char *text, size_t size);
 
 /* Sets `err` to FILE:LINE:COLUMN, of an entry's value or of its key, and the message. */
 assay_status cli_config_refuse_value(const cli_config_file *file, const cli_config_entry *entry,

@@ -60,12 +60,15 @@ static bool find_column(const char *header, const char *const *names, size_t *ou
 static const char *const SYMBOL_NAMES[] = {"sym", "symbol", "ticker", NULL};
 static const char *const SECTOR_NAMES[] = {"sector", "gics_sector", "gics sector", NULL};
 
-/* "SYMBOL=SECTOR", where the line has a sector. False: out of memory. */
+/* "SYMBOL=SECTOR", where the line has a sector. A sign in the sector would be taken for the one between the two. False: out
+ * of memory. */
 static bool add_sector(const char *line, size_t column, const char *symbol, cli_names *sectors) {
     char field[512], pair[1100];
-    const char *sector = read_field(line, column, field, sizeof field) ? trim(field) : "";
+    char *sector = read_field(line, column, field, sizeof field) ? trim(field) : field;
     if (sector[0] == '\0')
         return true;
+    for (char *c = sector; *c != '\0'; c++)
+        *c = (char)(*c == '=' ? '-' : *c);
     int n = snprintf(pair, sizeof pair, "%s=%s", symbol, sector);
     return cli_names_add(sectors, pair, (size_t)n);
 }

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
@@ -43,8 +42,11 @@ static assay_status list_references(const cli_run_options *options, const cli_co
             whole && cli_names_add(out_references, options->strategies[i], strlen(options->strategies[i]));
     for (size_t i = 0; options->n_strategies == 0 && i < file->n; i++) {
         const cli_config_entry *entry = &file->entry[i];
-        if (entry->section[0] == '\0' && strcmp(entry->key, "strategy") == 0)
-            whole = whole && cli_names_add(out_references, entry->value, strlen(entry->value));
+        if (entry->section[0] != '\0' || strcmp(entry->key, "strategy") != 0)
+            continue;
+        char *reference = cli_reference_beside(file, entry->value);
+        whole = whole && reference != NULL && cli_names_add(out_references, reference, strlen(reference));
+        free(reference);
     }
     if (!whole)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the strategies");
@@ -74,9 +76,12 @@ static assay_status open_strategies(const cli_run_options *options, const cli_co
     cli_names references = {0};
     assay_error reason = {0};
     assay_status status = list_references(options, file, &references, err);
+    const char *const *reference = (const char *const *)references.name;
+    if (status == ASSAY_OK && options->n_strategies == 0)
+        status = cli_check_own_strategies(file, reference, references.n, err);
     if (status == ASSAY_OK) {
-        status = cli_strategies_open((const char *const *)references.name, references.n, file, options->db,
-                                     &request->strategies, &reason);
+        status =
+            cli_strategies_open(reference, references.n, file, options->db, &request->strategies, &reason);
         if (status != ASSAY_OK)
             (void)say_where(options, file, &reason, err);
     }
@@ -115,6 +120,18 @@ static bool is_any_param(const assay_strategy *strategy, const char *key) {
     return false;
 }
 
+/* The nearest of the parameters' names, those of members by themselves included; NULL: none is near. */
+static const char *nearest_param(const assay_strategy *strategy, const char *key) {
+    const char *nearest = NULL;
+    for (uint32_t i = 0; i < strategy->n_params; i++) {
+        const char *name = strategy->params[i].name, *dot = strrchr(name, '.');
+        nearest = assay_nearer_name(key, nearest, name);
+        if (strategy->ensemble != NULL && dot != NULL)
+            nearest = assay_nearer_name(key, nearest, dot + 1);
+    }
+    return nearest;
+}
+
 static assay_status refuse_key(const cli_config_file *file, const cli_config_entry *entry,
                                const char *nearest, assay_error *err) {
     if (nearest != NULL)
@@ -134,8 +151,7 @@ static assay_status check_key(const cli_config_file *file, const cli_config_entr
         if (setting != NULL)
             return cli_config_refuse_key(file, entry, err, "'%s' is no parameter of %s; it belongs in %s",
                                          key, strategy->name, group_name(setting->group));
-        for (uint32_t i = 0; i < strategy->n_params; i++)
-            nearest = assay_nearer_name(key, nearest, strategy->params[i].name);
+        nearest = nearest_param(strategy, key);
         if (nearest == NULL)
             return cli_config_refuse_key(file, entry, err,
                                          "%s has no parameter '%.60s'; `assay strategies %s` lists them",
@@ -148,7 +164,7 @@ static assay_status check_key(const cli_config_file *file, const cli_config_entr
     if (setting != NULL)
         return cli_config_refuse_key(file, entry, err, "'%s' does not belong in %s but in %s", key,
                                      entry->section, group_name(setting->group));
-    if (is_param(strategy, key))
+    if (is_any_param(strategy, key))
         return cli_config_refuse_key(file, entry, err, "'%s' is a parameter of %s; it belongs in parameters",
                                      key, strategy->name);
     for (size_t i = 0; i < assay_setting_count(); i++) {
@@ -204,24 +220,14 @@ static assay_status set_from_file(const cli_config_file *file, size_t first, siz
     return status == ASSAY_OK ? ASSAY_OK : assay_error_set(err, status, "%s", reason.message);
 }
 
-/* A holdings file is looked for beside the configuration, then in the working directory. */
-static assay_status holdings_from_file(const cli_config_file *file, const char *path, cli_names *symbols,
+static assay_status holdings_from_file(const cli_config_file *file, const char *name, cli_names *symbols,
                                        cli_names *sectors, assay_error *err) {
-    const char *slash = strrchr(file->name, '/');
-    if (path[0] != '/' && slash != NULL) {
-        size_t folder = (size_t)(slash - file->name) + 1;
-        char *beside = malloc(folder + strlen(path) + 1);
-        if (beside == NULL)
-            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", file->name);
-        memcpy(beside, file->name, folder);
-        memcpy(beside + folder, path, strlen(path) + 1);
-        bool is_there = access(beside, F_OK) == 0;
-        assay_status status = is_there ? cli_read_holdings(beside, symbols, sectors, err) : ASSAY_OK;
-        free(beside);
-        if (is_there)
-            return status;
-    }
-    return cli_read_holdings(path, symbols, sectors, err);
+    char *path = cli_config_beside(file, name);
+    assay_status status =
+        path == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", file->name)
+                     : cli_read_holdings(path, symbols, sectors, err);
+    free(path);
+    return status;
 }
 
 /* The universe of the file: its symbols, unless the command line has some; its sectors. */
@@ -258,14 +264,11 @@ static assay_status universe_from_file(const cli_config_file *file, cli_request 
     return status;
 }
 
-/* Keys that say which strategies, and those of a rule's own sections. */
+/* What has been read already: which strategies, and the parameters that a rule in the same file declares. */
 static bool is_for_strategies(const cli_request *request, const cli_config_entry *entry) {
-    if (entry->section[0] == '\0')
-        return strcmp(entry->key, "strategy") == 0 || strcmp(entry->key, "plugin") == 0 ||
-               strcmp(entry->key, "signals") == 0;
-    if (strcmp(entry->section, "parameters") == 0)
-        return request->has_own_rule && strchr(entry->key, '.') == NULL;
-    return strcmp(entry->section, "rule") == 0 || strcmp(entry->section, "define") == 0;
+    bool declares =
+        strcmp(entry->section, "parameters") == 0 && request->has_own_rule && strchr(entry->key, '.') == NULL;
+    return declares || cli_is_of_strategies(entry);
 }
 
 static assay_status apply_file(const cli_config_file *file, cli_request *request, assay_error *err) {

@@ -28,7 +28,7 @@ typedef struct cli_common {
     bool no_store;
 } cli_common;
 
-/* Rows of those options for a command's table; `format` says what csv is. */
+/* Rows of those options for a command's table; the last is left out where nothing is stored. */
 #define CLI_COMMON_ROWS(format_help, threads_help)                                                           \
     {"db", "DIR", "the database folder"}, {"symbols", "A,B,...", "these symbols; without it every symbol"},  \
         {"holdings", "FILE", "symbols and sectors of a CSV file with columns sym, sector"},                  \
@@ -38,8 +38,8 @@ typedef struct cli_common {
         {"config", "FILE", "a YAML configuration; options override it"}, {"format", "FORMAT", format_help},  \
         {"threads", "N", threads_help},                                                                      \
         {"frequency", "F", "which frequency, where the prices have several"},                                \
-        {"no-store", NULL, "write no tables"}, {                                                             \
-        "quiet", NULL, "no messages but errors"                                                              \
+        {"quiet", NULL, "no messages but errors"}, {                                                         \
+        "no-store", NULL, "write no tables"                                                                  \
     }
 enum { CLI_N_COMMON_ROWS = 12 };
 

@@ -68,18 +68,44 @@ static void report_load(const assay_load_report *report) {
 
 /* --- what a panel has beside prices --- */
 
-/* The part of a "SYMBOL=SECTOR" behind the sign, where the symbol is this one; they are sorted, and few. */
-static const char *sector_of(const cli_names *sectors, const char *symbol) {
-    size_t size = strlen(symbol);
-    for (size_t i = 0; i < sectors->n; i++) {
-        if (strncmp(sectors->name[i], symbol, size) == 0 && sectors->name[i][size] == '=')
-            return sectors->name[i] + size + 1;
+/* How long the symbol of a "SYMBOL=SECTOR" is: symbols may have such a sign themselves (EURUSD=X), sectors have none. */
+static size_t symbol_size(const char *pair) {
+    return (size_t)(strrchr(pair, '=') - pair);
+}
+
+/* The sector of a symbol in the sorted pairs; NULL: none. */
+static const char *sector_of(const cli_names *pairs, const char *symbol) {
+    size_t size = strlen(symbol), low = 0, high = pairs->n;
+    while (low < high) { /* the first pair that does not come before "SYMBOL" */
+        size_t middle = (low + high) / 2;
+        if (strcmp(pairs->name[middle], symbol) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < pairs->n && strncmp(pairs->name[low], symbol, size) == 0; low++) {
+        if (symbol_size(pairs->name[low]) == size)
+            return pairs->name[low] + size + 1;
     }
     return NULL;
 }
 
+/* Two sectors of one symbol: which of them counts must not be left to the order of a file. */
+static assay_status check_sectors(const cli_names *pairs, assay_error *err) {
+    for (size_t i = 1; i < pairs->n; i++) {
+        const char *a = pairs->name[i - 1], *b = pairs->name[i];
+        size_t size = symbol_size(a);
+        if (symbol_size(b) == size && strncmp(a, b, size) == 0)
+            return assay_error_set(err, ASSAY_E_DATA, "%.*s has two sectors: '%s' and '%s'", (int)size, a,
+                                   a + size + 1, b + size + 1);
+    }
+    return ASSAY_OK;
+}
+
 static assay_status set_sectors(assay_panel *panel, const cli_names *sectors, assay_error *err) {
     size_t n = assay_panel_n_symbols(panel);
+    if (check_sectors(sectors, err) != ASSAY_OK)
+        return ASSAY_E_DATA;
     const char **sector = malloc((n + 1) * sizeof *sector);
     if (sector == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
@@ -100,8 +126,10 @@ static assay_status load_sectors(assay_store *store, const cli_request *request,
     if (request->sectors.n > 0)
         status = set_sectors(panel, &request->sectors, err);
     else if (access(path, R_OK) == 0 &&
-             (status = cli_read_holdings(path, &symbols, &sectors, err)) == ASSAY_OK)
+             (status = cli_read_holdings(path, &symbols, &sectors, err)) == ASSAY_OK) {
+        cli_names_sort(&sectors);
         status = set_sectors(panel, &sectors, err);
+    }
     cli_names_reset(&symbols);
     cli_names_reset(&sectors);
     return status == ASSAY_OK ? assay_store_load_sectors(store, panel, err) : status;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/assay_plugin.h"
 #include "assay/assay_rule.h"
 
 /* What follows a prefix; NULL: it is another reference. */
@@ -15,49 +16,132 @@ bool cli_is_own_rule(const char *reference) {
     return strcmp(reference, "rule") == 0;
 }
 
+static bool ends_in(const char *text, const char *ending) {
+    size_t size = strlen(text), n = strlen(ending);
+    return size > n && strcmp(text + size - n, ending) == 0;
+}
+
+/* --- what a configuration says of its own strategies --- */
+
+static const cli_config_entry *find_entry(const cli_config_file *file, const char *section, const char *key) {
+    for (size_t i = 0; file != NULL && i < file->n; i++) {
+        const cli_config_entry *entry = &file->entry[i];
+        if (strcmp(entry->section, section) == 0 && (key == NULL || strcmp(entry->key, key) == 0))
+            return entry;
+    }
+    return NULL;
+}
+
+/* The word in `strategy:` that a key or section belongs to; NULL: it belongs to none. */
+static const char *word_of(const cli_config_entry *entry) {
+    if (strcmp(entry->section, "rule") == 0 || strcmp(entry->section, "define") == 0)
+        return "rule";
+    if (entry->section[0] != '\0')
+        return NULL;
+    if (strcmp(entry->key, "plugin") == 0 || strcmp(entry->key, "signals") == 0)
+        return entry->key;
+    return strcmp(entry->key, "name") == 0 ? "rule" : NULL;
+}
+
+bool cli_is_of_strategies(const cli_config_entry *entry) {
+    return word_of(entry) != NULL || (entry->section[0] == '\0' && strcmp(entry->key, "strategy") == 0);
+}
+
+assay_status cli_check_own_strategies(const cli_config_file *file, const char *const *references, size_t n,
+                                      assay_error *err) {
+    for (size_t i = 0; i < file->n; i++) {
+        const char *word = word_of(&file->entry[i]);
+        bool is_used = word == NULL;
+        for (size_t k = 0; k < n && !is_used; k++)
+            is_used = strcmp(references[k], word) == 0;
+        if (!is_used)
+            return cli_config_refuse_key(file, &file->entry[i], err,
+                                         "this is for `strategy: %s`, which is not what stands there", word);
+    }
+    return ASSAY_OK;
+}
+
+char *cli_reference_beside(const cli_config_file *file, const char *reference) {
+    static const char *const PREFIXES[] = {"rule:", "plugin:", "signals:"};
+    size_t prefix = 0;
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof *PREFIXES && prefix == 0; i++)
+        prefix = behind(reference, PREFIXES[i]) == NULL ? 0 : strlen(PREFIXES[i]);
+    if ((prefix == 0 && !ends_in(reference, ".so")) || reference[prefix] == '{')
+        return strdup(reference);
+    char *path = cli_config_beside(file, reference + prefix);
+    char *text = path == NULL ? NULL : malloc(prefix + strlen(path) + 1);
+    if (text != NULL) {
+        memcpy(text, reference, prefix);
+        strcpy(text + prefix, path);
+    }
+    free(path);
+    return text;
+}
+
 /* --- rules --- */
 
-static bool is_rule_section(const char *section) {
-    return strcmp(section, "rule") == 0 || strcmp(section, "define") == 0 ||
-           strcmp(section, "parameters") == 0;
-}
-
-/* A parameter of another member of the ensemble is written MEMBER.PARAMETER. */
+/* Whether an entry is a line of a rule. A parameter of another member of the ensemble is written MEMBER.PARAMETER. */
 static bool is_line(const cli_config_entry *entry) {
-    return is_rule_section(entry->section) && strchr(entry->key, '.') == NULL;
+    const char *word = word_of(entry);
+    if (word != NULL)
+        return strcmp(word, "rule") == 0;
+    return strcmp(entry->section, "parameters") == 0 && strchr(entry->key, '.') == NULL;
 }
 
-/* The place of a mistake in the file that the lines are of. */
+/* A text such as `ema(close` is what YAML leaves of `{buy: ema(close, 5)}`. */
+static bool is_cut_at_comma(const char *text) {
+    int open = 0;
+    for (; *text != '\0'; text++)
+        open += (*text == '(') - (*text == ')');
+    return open > 0;
+}
+
+/* The place of a mistake in the file that the lines are of; of a mistake in the whole, that of the first line. */
 static assay_status refuse_line(const cli_config_file *file, const size_t *entry_of, size_t n_lines,
                                 assay_rule_place place, const assay_error *reason, assay_error *err) {
     if (place.line >= n_lines)
-        return assay_error_set(err, reason->status, "%s: %s", file->name, reason->message);
+        return cli_config_refuse_key(file, &file->entry[entry_of[0]], err, "%s", reason->message);
     cli_config_entry entry = file->entry[entry_of[place.line]];
-    entry.column += place.offset + (entry.is_quoted ? 1 : 0);
-    return cli_config_refuse_value(file, &entry, err, "%s", reason->message);
+    if (entry.text_column > 0)
+        entry.column = entry.text_column + cli_count_characters(entry.value, place.offset);
+    return cli_config_refuse_value(file, &entry, err, "%s%s", reason->message,
+                                   is_cut_at_comma(entry.value)
+                                       ? " (within braces a comma ends a text: put it in quotes)"
+                                       : "");
 }
 
-static assay_status make_rule(const cli_config_file *file, assay_strategy **out_strategy, assay_error *err) {
-    assay_rule_line *line = calloc(file->n + 1, sizeof *line);
-    size_t *entry_of = calloc(file->n + 1, sizeof *entry_of), n = 0;
-    if (line == NULL || entry_of == NULL) {
-        free(line);
-        free(entry_of);
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the rule in %s", file->name);
-    }
+static assay_status create_rule(const cli_config_file *file, assay_rule_line *line, size_t *entry_of,
+                                assay_strategy **out_strategy, assay_error *err) {
+    size_t n = 0;
     for (size_t i = 0; i < file->n; i++) {
-        if (!is_line(&file->entry[i]))
+        const cli_config_entry *entry = &file->entry[i];
+        if (!is_line(entry))
             continue;
-        line[n] = (assay_rule_line){file->entry[i].section, file->entry[i].key, file->entry[i].value};
+        if (n > 0 && entry_of[n - 1] + 1 == i && entry->section == line[n - 1].section &&
+            strcmp(entry->key, line[n - 1].key) == 0)
+            return cli_config_refuse_value(file, entry, err, "'%s' takes one text, not a list", entry->key);
+        line[n] =
+            (assay_rule_line){entry->section[0] == '\0' ? "rule" : entry->section, entry->key, entry->value};
         entry_of[n++] = i;
     }
     assay_rule_place place = {0};
     assay_error reason = {0};
     assay_status status = assay_rule_create(NULL, line, n, out_strategy, &place, &reason);
     if (status == ASSAY_E_CONFIG)
-        (void)refuse_line(file, entry_of, n, place, &reason, err);
-    else if (status != ASSAY_OK)
-        (void)assay_error_set(err, status, "%s", reason.message);
+        return refuse_line(file, entry_of, n, place, &reason, err);
+    return status == ASSAY_OK ? ASSAY_OK : assay_error_set(err, status, "%s", reason.message);
+}
+
+static assay_status make_rule(const cli_config_file *file, assay_strategy **out_strategy, assay_error *err) {
+    if (find_entry(file, "rule", NULL) == NULL)
+        return assay_error_set(err, ASSAY_E_CONFIG, "%s has no section `rule` with what to do, such as buy",
+                               file->name);
+    assay_rule_line *line = calloc(file->n + 1, sizeof *line);
+    size_t *entry_of = calloc(file->n + 1, sizeof *entry_of);
+    assay_status status =
+        line == NULL || entry_of == NULL
+            ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the rule in %s", file->name)
+            : create_rule(file, line, entry_of, out_strategy, err);
     free(line);
     free(entry_of);
     return status;
@@ -77,11 +161,6 @@ static assay_status open_rule(const char *text, assay_strategy **out_strategy, a
 
 /* --- the rest --- */
 
-static assay_status load_plugin(const char *path, assay_strategy **out_strategy, assay_error *err) {
-    (void)out_strategy;
-    return assay_error_set(err, ASSAY_E_CONFIG, "plugins: %s", path);
-}
-
 static assay_status open_signals(const char *source, const char *db, assay_strategy **out_strategy,
                                  assay_error *err) {
     assay_store *store = NULL;
@@ -92,37 +171,64 @@ static assay_status open_signals(const char *source, const char *db, assay_strat
     return status;
 }
 
-/* The value of a key at the top of a file; an error that says so where it is missing. */
-static assay_status value_of(const cli_config_file *file, const char *key, const char **out_value,
-                             assay_error *err) {
-    for (size_t i = 0; file != NULL && i < file->n; i++) {
-        *out_value = file->entry[i].value;
-        if (file->entry[i].section[0] == '\0' && strcmp(file->entry[i].key, key) == 0)
-            return ASSAY_OK;
-    }
-    return assay_error_set(err, ASSAY_E_CONFIG,
-                           "`%s` alone needs a configuration with the key `%s`; without one write %s:...",
-                           key, key, key);
-}
-
-static bool has_section(const cli_config_file *file, const char *section) {
-    for (size_t i = 0; file != NULL && i < file->n; i++) {
-        if (strcmp(file->entry[i].section, section) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool ends_in(const char *text, const char *ending) {
-    size_t size = strlen(text), n = strlen(ending);
-    return size > n && strcmp(text + size - n, ending) == 0;
-}
-
 static assay_status find_built_in(const char *name, const assay_strategy **out_strategy, assay_error *err) {
     assay_error reason = {0};
     *out_strategy = assay_strategy_find(name, &reason);
+    if (*out_strategy != NULL)
+        return ASSAY_OK;
     /* What was asked for does not exist: wrong usage, not missing data. */
-    return *out_strategy != NULL ? ASSAY_OK : assay_error_set(err, ASSAY_E_CONFIG, "%s", reason.message);
+    if (ends_in(name, ".yaml") || ends_in(name, ".yml") || ends_in(name, ".json"))
+        return assay_error_set(err, ASSAY_E_CONFIG,
+                               "unknown strategy '%s': a rule in a file is rule:%s, a configuration --config "
+                               "%s",
+                               name, name, name);
+    return assay_error_set(err, ASSAY_E_CONFIG, "%s", reason.message);
+}
+
+/* A word that stands for what the configuration says at its own key, as a reference of its own. */
+static assay_status open_word(const char *word, const cli_config_file *file, const char *db,
+                              assay_strategy **out_made, assay_error *err) {
+    if (cli_is_own_rule(word)) {
+        return find_entry(file, "rule", NULL) != NULL
+                   ? make_rule(file, out_made, err)
+                   : assay_error_set(
+                         err, ASSAY_E_CONFIG,
+                         "`rule` needs a configuration with a section `rule`; a rule in a file of "
+                         "its own is rule:FILE");
+    }
+    const cli_config_entry *entry = find_entry(file, "", word);
+    if (entry == NULL)
+        return assay_error_set(err, ASSAY_E_CONFIG,
+                               "`%s` alone needs a configuration with the key `%s`; without one write %s:...",
+                               word, word, word);
+    if (entry + 1 < file->entry + file->n && strcmp(entry[1].key, word) == 0 &&
+        entry[1].section == entry->section)
+        return cli_config_refuse_value(file, &entry[1], err,
+                                       "'%s' takes one; others stand in `strategy` as %s:...", word, word);
+    char *value = cli_config_beside(file, entry->value);
+    assay_status status = ASSAY_OK;
+    if (value == NULL)
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %s", entry->value);
+    else if (strcmp(word, "plugin") == 0)
+        status = assay_plugin_load(value, out_made, err);
+    else
+        status = open_signals(value, db, out_made, err);
+    free(value);
+    return status;
+}
+
+/* A parameter of a setting's name would take its place wherever both can be set. */
+static assay_status check_params(const assay_strategy *strategy, assay_error *err) {
+    for (uint32_t i = 0; i < strategy->n_params; i++) {
+        for (size_t k = 0; k < assay_setting_count(); k++) {
+            if (strcmp(strategy->params[i].name, assay_setting_at(k)->name) == 0)
+                return assay_error_set(err, ASSAY_E_CONFIG,
+                                       "strategy %s has a parameter '%s', which is the name of a setting of "
+                                       "the engine; rename it",
+                                       strategy->name, strategy->params[i].name);
+        }
+    }
+    return ASSAY_OK;
 }
 
 /* *out_made: to be destroyed, NULL where nothing was made. */
@@ -130,34 +236,21 @@ static assay_status open_one(const char *reference, const cli_config_file *file,
                              const assay_strategy **out_strategy, assay_strategy **out_made,
                              assay_error *err) {
     assay_status status = ASSAY_OK;
-    const char *what = behind(reference, "rule:"), *value = NULL;
+    const char *what = NULL;
     *out_made = NULL;
-    if (what != NULL) {
+    if ((what = behind(reference, "rule:")) != NULL)
         status = open_rule(what, out_made, err);
-    } else if (cli_is_own_rule(reference)) {
-        status =
-            has_section(file, "rule")
-                ? make_rule(file, out_made, err)
-                : assay_error_set(err, ASSAY_E_CONFIG,
-                                  "`rule` needs a configuration with a section `rule`; a rule in a file of "
-                                  "its own is rule:FILE");
-    } else if ((what = behind(reference, "signals:")) != NULL) {
+    else if ((what = behind(reference, "signals:")) != NULL)
         status = open_signals(what, db, out_made, err);
-    } else if (strcmp(reference, "signals") == 0) {
-        status = value_of(file, "signals", &value, err);
-        if (status == ASSAY_OK)
-            status = open_signals(value, db, out_made, err);
-    } else if ((what = behind(reference, "plugin:")) != NULL || ends_in(reference, ".so")) {
-        status = load_plugin(what != NULL ? what : reference, out_made, err);
-    } else if (strcmp(reference, "plugin") == 0) {
-        status = value_of(file, "plugin", &value, err);
-        if (status == ASSAY_OK)
-            status = load_plugin(value, out_made, err);
-    } else {
+    else if ((what = behind(reference, "plugin:")) != NULL || ends_in(reference, ".so"))
+        status = assay_plugin_load(what != NULL ? what : reference, out_made, err);
+    else if (cli_is_own_rule(reference) || strcmp(reference, "signals") == 0 ||
+             strcmp(reference, "plugin") == 0)
+        status = open_word(reference, file, db, out_made, err);
+    else
         return find_built_in(reference, out_strategy, err);
-    }
     *out_strategy = *out_made;
-    return status;
+    return status == ASSAY_OK ? check_params(*out_made, err) : status;
 }
 
 assay_status cli_strategies_open(const char *const *references, size_t n, const cli_config_file *file,

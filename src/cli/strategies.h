@@ -28,7 +28,20 @@ ASSAY_NODISCARD assay_status cli_strategies_open(const char *const *references, 
                                                  cli_strategies *out_strategies, assay_error *err);
 void cli_strategies_reset(cli_strategies *strategies);
 
-/* Whether one of the references stands for the rule in the sections of a file. */
+/* Whether a reference stands for the rule in the sections of a file. */
 bool cli_is_own_rule(const char *reference);
+
+/* --- what a configuration says of strategies --- */
+
+/* Whether an entry says which strategies there are or what they are (parameters aside), and sets nothing. */
+bool cli_is_of_strategies(const cli_config_entry *entry);
+
+/* Refuses keys and sections for a strategy that is none of a configuration's own references. ASSAY_E_CONFIG. */
+ASSAY_NODISCARD assay_status cli_check_own_strategies(const cli_config_file *file,
+                                                      const char *const *references, size_t n,
+                                                      assay_error *err);
+
+/* A reference that stands in a file: a path in it may be beside the file. Free it. NULL: out of memory. */
+char *cli_reference_beside(const cli_config_file *file, const char *reference);
 
 #endif

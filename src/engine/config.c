@@ -292,12 +292,28 @@ static int find_param(const assay_strategy *strategy, const char *key) {
     return -1;
 }
 
+/* The parameter of a member whose own name is nearest; NULL: none is near, or there are no members. */
+static const char *nearest_of_members(const assay_strategy *strategy, const char *key, const char **out_own) {
+    const char *found = NULL;
+    *out_own = NULL;
+    for (uint32_t i = 0; strategy->ensemble != NULL && i < strategy->n_params; i++) {
+        const char *name = strategy->params[i].name, *own = strrchr(name, '.') + 1;
+        if (assay_nearer_name(key, *out_own, own) != own)
+            continue;
+        *out_own = own;
+        found = name;
+    }
+    return found;
+}
+
 static assay_status refuse_key(const assay_strategy *strategy, const char *key, assay_error *err) {
-    const char *nearest = NULL;
+    const char *own = NULL, *member = nearest_of_members(strategy, key, &own), *nearest = own;
     for (uint32_t i = 0; i < strategy->n_params; i++)
         nearest = assay_nearer_name(key, nearest, strategy->params[i].name);
     for (size_t i = 0; i < N_SETTINGS; i++)
         nearest = assay_nearer_name(key, nearest, rows[i].public_row.name);
+    if (nearest == own)
+        nearest = member;
     return assay_error_set(err, ASSAY_E_CONFIG, "unknown key '%s' for strategy %s%s%s%s", key, strategy->name,
                            nearest == NULL ? "" : ": did you mean '", nearest == NULL ? "" : nearest,
                            nearest == NULL ? "; `assay strategies --settings` lists the keys" : "'?");

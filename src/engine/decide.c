@@ -276,33 +276,43 @@ static size_t scan(const double *value, size_t n, double threshold, uint8_t *bey
     return found;
 }
 
-/* Where the symbols beyond the threshold come from. */
+/* Where the symbols beyond the threshold come from, and what their signals have in common. */
 typedef struct threshold_row {
-    const assay_asked *asked;
-    const assay_threshold_form *form;
     const double *value;
     double threshold;
+    double target[2]; /* below, above */
+    uint16_t kind[2]; /* among those of the run */
+    uint8_t action[2];
+    uint16_t strategy;
 } threshold_row;
 
 static threshold_row row_of(const assay_stepper *st, const assay_asked *asked) {
     const assay_threshold_form *form = asked->strategy->threshold_form;
-    return (threshold_row){asked, form, st->feature[asked->first_feature + form->feature],
-                           asked->params[form->threshold_param]};
+    const uint32_t kind[2] = {form->kind_below, form->kind_above};
+    threshold_row row = {.value = st->feature[asked->first_feature + form->feature],
+                         .threshold = asked->params[form->threshold_param],
+                         .strategy = (uint16_t)asked->index};
+    for (int above = 0; above < 2; above++) {
+        const assay_signal_kind *k = &asked->strategy->kinds[kind[above]];
+        row.target[above] = k->target_position;
+        row.kind[above] = (uint16_t)(asked->first_kind + kind[above]);
+        row.action[above] = (uint8_t)k->action;
+    }
+    return row;
 }
 
 static inline void write_signal(const threshold_row *row, size_t t, uint32_t symbol, assay_signal *out) {
     double value = row->value[symbol], score = fabs(value);
-    uint32_t kind = value > 0 ? row->form->kind_above : row->form->kind_below;
-    const assay_signal_kind *k = &row->asked->strategy->kinds[kind];
+    int above = value > 0;
     out->bar = (uint32_t)t;
     out->symbol = symbol;
     out->value = value;
     out->score = score;
     out->strength = assay_min(score / (2 * row->threshold), 1);
-    out->target_position = k->target_position;
-    out->strategy = (uint16_t)row->asked->index;
-    out->kind = (uint16_t)(row->asked->first_kind + kind);
-    out->action = (uint8_t)k->action;
+    out->target_position = row->target[above];
+    out->strategy = row->strategy;
+    out->kind = row->kind[above];
+    out->action = row->action[above];
     out->reserved = 0;
 }
 

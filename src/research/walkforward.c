@@ -27,6 +27,9 @@ static const struct {
     {"initial_capital", "each test begins with what the one before has left"},
     {"on_bad_data", "it decides which rows are read, and all points share one reading"},
     {"signal_prices", "it shapes the prices that all points share"},
+    {"benchmark", "it is loaded once for all points"},
+    {"max_age_days", "it shapes the columns that all points share"},
+    {"lag_days", "it shapes the columns that all points share"},
 };
 
 enum { MOST_CHECKED_VALUES = 10000 };

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "frequency.h"
+#include "partitions.h"
 #include "prices_table.h"
 
 #define NEW_COLUMNS                                                                                          \
@@ -105,58 +106,6 @@ static assay_status find_hits(const assay_merge *merge, assay_prices_table *tabl
     return status == ASSAY_OK ? status : assay_prices_diagnose(merge->store, table, &fault, err);
 }
 
-/* --- partitions --- */
-
-static assay_partition partition_of_files(const assay_files *files, size_t skip) {
-    size_t count[5] = {0};
-    for (size_t i = 0; i < files->count; i++) {
-        const char *below = files->path[i] + skip;
-        bool year = strstr(below, "/year=") != NULL, month = strstr(below, "/month=") != NULL;
-        bool day = strstr(below, "/day=") != NULL;
-        count[!year    ? ASSAY_PARTITION_NONE
-              : !month ? ASSAY_PARTITION_YEAR
-              : !day   ? ASSAY_PARTITION_MONTH
-                       : ASSAY_PARTITION_DAY]++;
-    }
-    assay_partition best = ASSAY_PARTITION_NONE;
-    for (int p = ASSAY_PARTITION_NONE; p <= ASSAY_PARTITION_DAY; p++) {
-        best = count[p] >= count[best] ? (assay_partition)p : best;
-    }
-    return best;
-}
-
-/* The number of a partition: 20230103 for a day, 20230100 for a month, 20230000 for a year, 0 for none. */
-static const char *part_sql(assay_partition partition) {
-    switch (partition) {
-    case ASSAY_PARTITION_NONE:
-        return "0::BIGINT";
-    case ASSAY_PARTITION_MONTH:
-        return "(year(\"timestamp\") * 10000 + month(\"timestamp\") * 100)::BIGINT";
-    case ASSAY_PARTITION_DAY:
-        return "(year(\"timestamp\") * 10000 + month(\"timestamp\") * 100 + day(\"timestamp\"))::BIGINT";
-    default:
-        return "(year(\"timestamp\") * 10000)::BIGINT";
-    }
-}
-
-static void part_folder(assay_partition partition, int64_t part, char *out_text, size_t size) {
-    long long year = part / 10000, month = part / 100 % 100, day = part % 100;
-    switch (partition) {
-    case ASSAY_PARTITION_NONE:
-        (void)snprintf(out_text, size, "prices");
-        break;
-    case ASSAY_PARTITION_MONTH:
-        (void)snprintf(out_text, size, "prices/year=%lld/month=%lld", year, month);
-        break;
-    case ASSAY_PARTITION_DAY:
-        (void)snprintf(out_text, size, "prices/year=%lld/month=%lld/day=%lld", year, month, day);
-        break;
-    default:
-        (void)snprintf(out_text, size, "prices/year=%lld", year);
-        break;
-    }
-}
-
 static assay_status make_new(const assay_merge *merge, assay_partition partition, bool has_table,
                              assay_error *err) {
     int64_t fractional = 0;
@@ -175,7 +124,8 @@ static assay_status make_new(const assay_merge *merge, assay_partition partition
         "high_price, low AS low_price, close AS close_price, volume::%s AS volume, frequency, $1 AS "
         "data_source, "
         "coalesce(%s, $2) AS created_at, $2 AS updated_at, %s AS part FROM assay_stage s",
-        fractional > 0 ? "DOUBLE" : "BIGINT", has_table ? "h.created" : "NULL", part_sql(partition));
+        fractional > 0 ? "DOUBLE" : "BIGINT", has_table ? "h.created" : "NULL",
+        assay_partition_sql(partition));
     if (has_table) {
         assay_sql_add(
             &sql,
@@ -261,19 +211,6 @@ static assay_status write_target(const assay_merge *merge, const assay_prices_ta
     return do_sql(merge, &sql, args, n_args, err);
 }
 
-/* The file of the table that new rows of a folder go into; NULL: there is none. */
-static const char *file_in_folder(const assay_prices_table *table, const char *database, const char *folder) {
-    size_t skip = strlen(database) + 1, size = strlen(folder);
-    for (size_t i = 0; i < table->files.count; i++) {
-        const char *below = table->files.path[i] + skip;
-        if (strncmp(below, folder, size) == 0 && below[size] == '/' &&
-            strchr(below + size + 1, '/') == NULL) {
-            return table->files.path[i];
-        }
-    }
-    return NULL;
-}
-
 static assay_status mark_written(const assay_merge *merge, const char *file, assay_error *err) {
     assay_arg arg = assay_arg_text(file);
     return assay_query_do(merge->store->connection, "DELETE FROM assay_hits WHERE assay_file = $1", &arg, 1,
@@ -298,8 +235,8 @@ static assay_status write_partitions(const assay_merge *merge, const assay_price
     while (status == ASSAY_OK && assay_cursor_next(&cursor)) {
         char folder[80], target[120];
         int64_t part = assay_cursor_int(&cursor, 0);
-        part_folder(partition, part, folder, sizeof folder);
-        const char *old = file_in_folder(table, merge->store->folder, folder);
+        assay_partition_folder("prices", partition, part, folder, sizeof folder);
+        const char *old = assay_file_in_folder(&table->files, merge->store->folder, folder);
         (void)snprintf(target, sizeof target, "%s/0.parquet", folder);
         status = write_target(merge, table, old == NULL ? target : old + strlen(merge->store->folder) + 1,
                               old, part, true, err);
@@ -366,8 +303,8 @@ assay_status assay_merge_prices(const assay_merge *merge, assay_error *err) {
     }
     assay_partition partition = merge->partition;
     if (partition == ASSAY_PARTITION_KEEP) {
-        partition =
-            has_table ? partition_of_files(&table.files, strlen(merge->store->folder)) : ASSAY_PARTITION_YEAR;
+        partition = has_table ? assay_partition_of_files(&table.files, strlen(merge->store->folder))
+                              : ASSAY_PARTITION_YEAR;
     }
     status = has_table ? find_hits(merge, &table, err) : ASSAY_OK;
     if (status == ASSAY_OK) {

@@ -27,6 +27,15 @@ static bool is_plain_word(const char *name) {
     return size > 0 && size < sizeof((assay_further_column *)NULL)->name;
 }
 
+bool assay_is_column_name(const char *name) {
+    for (size_t key = 0; key < ASSAY_N_KEYS; key++) {
+        if (strcasecmp(name, keys[key].name) == 0) {
+            return false;
+        }
+    }
+    return is_plain_word(name);
+}
+
 static assay_status take_key(assay_keyed_table *table, size_t key, const char *name, duckdb_type type,
                              assay_error *err) {
     if (assay_typed_column_init(&table->key[key], keys[key].wanted, name, type)) {

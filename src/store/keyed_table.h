@@ -46,4 +46,7 @@ void assay_keyed_table_version(const assay_keyed_table *table, assay_sql *sql);
 /* The rows of these symbols before a time, as " FROM … WHERE …" over $1 files, $2 symbols, $3 the time. */
 void assay_keyed_table_from(const assay_keyed_table *table, assay_sql *sql);
 
+/* Whether a text can name a column that is no key: a plain word. */
+bool assay_is_column_name(const char *name);
+
 #endif

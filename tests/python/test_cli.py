@@ -24,6 +24,7 @@ COMMANDS = [
     "run",
     "optimize",
     "walkforward",
+    "verify",
     "runs",
     "show",
     "audit",
@@ -74,7 +75,7 @@ def test_help_of_a_command(assay, command):
 
 def test_only_what_works_is_in_the_help(assay):
     text = assay("--help").stdout
-    for planned in ["check", "report", "verify", "diff", "why", "live"]:
+    for planned in ["check", "report", "diff", "why", "live"]:
         assert f"  {planned} " not in text
         done = assay(planned, code=2)
         assert f"unknown command '{planned}'" in done.stderr
@@ -115,16 +116,43 @@ MISTAKES = [
         ["--format 'jsn'", "text, json or csv", "did you mean 'json'?"],
     ),
     (
-        ["run", "momentum", "mean_reversion", "--run-id", "x"],
+        ["run", "momentum", "mean_reversion", "--each", "--run-id", "x"],
         2,
-        ["--run-id and --config are for one strategy"],
+        ["--run-id and --config are for one run, but --each makes 2"],
     ),
     (["run", "momentum", "meen_reversion"], 2, ["meen_reversion", "did you mean 'mean_reversion'?"]),
     (
         ["run", "momentum", "mean_reversion", "--set", "thresold=3"],
         2,
+        ["thresold", "momentum+mean_reversion", "did you mean 'momentum.threshold'?"],
+    ),
+    (
+        ["run", "momentum", "mean_reversion", "--each", "--set", "thresold=3"],
+        2,
         ["thresold", "did you mean 'threshold'?"],
     ),
+    (["run", "--each", "--config", "c.yaml"], 2, ["--each needs strategies on the command line"]),
+    (["run", "mine.yaml"], 2, ["unknown strategy 'mine.yaml'", "rule:mine.yaml", "--config mine.yaml"]),
+    (["run", "rule"], 2, ["a section `rule`", "rule:FILE"]),
+    (["run", "plugin"], 2, ["a configuration with the key `plugin`", "plugin:..."]),
+    (["run", "signals"], 2, ["a configuration with the key `signals`", "signals:..."]),
+    (["run", "rule:nowhere.yaml"], 1, ["nowhere.yaml", "No such file"]),
+    (["run", "plugin:nowhere.so"], 1, ["nowhere.so", "No such file"]),
+    (["run", "nowhere.so"], 1, ["nowhere.so", "No such file"]),
+    (["run", "signals:nowhere.csv"], 1, ["nowhere.csv"]),
+    (["run", "rule:{}"], 2, ["rule has no section `rule`"]),
+    (["run", "rule:{rule: {buy: 'clse > 1'}}"], 2, ["rule:1:15:", "did you mean 'close'?"]),
+    (["run", *["momentum"] * 65], 2, ["one argument too many"]),
+    (["verify"], 2, ["the STRATEGY is missing", "assay verify --help"]),
+    (["verify", "momentum", "--cuts", "0"], 2, ["--cuts '0'", "from 1"]),
+    (["verify", "momentum", "--format", "csv"], 2, ["--format 'csv'", "text or json"]),
+    (["verify", "momentum", "--train", "200"], 2, ["--axis, --train and --test"]),
+    (
+        ["optimize", "momentum", "mean_reversion", "--axis", "lookback=5,9"],
+        2,
+        ["did you mean 'momentum.lookback'?"],
+    ),
+    (["optimize", "momentum", "--axis", "benchmark=JNT,SRF"], 2, ["--axis benchmark", "loaded once"]),
     (["run", "momentum", "--run-id", "../x"], 2, ["--run-id '../x'"]),
     (["run", "momentun"], 2, ["unknown strategy 'momentun'", "did you mean 'momentum'?"]),
     (["run", "momentum", "--set", "lokback=3"], 2, ["unknown key 'lokback'", "did you mean 'lookback'?"]),
@@ -197,12 +225,37 @@ BAD_CONFIGS = [
     ("strategy: momentum\nengine: {lookback: 20}\n", "2:10", "belongs in parameters"),
     ("strategy: momentum\nrisk: {slippage_bps: 1}\n", "2:8", "but in engine"),
     ("strategy: momentum\nrisk: {stop_loss_pct: 0.08}\n", "2:23", "does not have it yet"),
-    ("strategy: momentum\nbenchmark: SPY\n", "2:12", "does not have it yet"),
+    ("strategy: momentum\nbenchmark: " + "S" * 64 + "\n", "2:12", "at most 63 bytes"),
+    ("strategy: momentum\nuniverse: {sectors: [JNT]}\n", "2:22", "SYMBOL=SECTOR"),
     ("strategy: momentum\nperiod: {strt: 2015-01-01}\n", "2:10", "did you mean 'start'?"),
     ("strategy: momentum\nperiod: {start: 2015-02-30}\n", "2:17", "a date such as"),
     ("strategy: momentum\nuniverse: {symbol: [A]}\n", "2:12", "did you mean 'symbols'?"),
     ("strategy: momentun\n", "1:11", "did you mean 'momentum'?"),
-    ("strategy: [momentum, mean_reversion]\n", "1:22", "several strategies"),
+    ("strategy: [momentum, meen_reversion]\n", "1:22", "did you mean 'mean_reversion'?"),
+    (
+        "strategy: [momentum, mean_reversion]\nparameters: {thresold: 1}\n",
+        "2:14",
+        "did you mean 'threshold'?",
+    ),
+    ("strategy: [momentum, momentum]\nparameters: {momentum#2.lookback: 1}\n", "2:35", "from 2"),
+    ("strategy: momentum\nname: mine\n", "2:1", "for `strategy: rule`"),
+    ("strategy: momentum\nrule: {buy: close > 5}\n", "2:8", "for `strategy: rule`"),
+    ("strategy: momentum\nplugin: x.so\n", "2:1", "for `strategy: plugin`"),
+    ("strategy: [momentum, rule]\nsignals: x\nrule: {buy: close > 5}\n", "2:1", "for `strategy: signals`"),
+    ("strategy: plugin\nplugin: [a.so, b.so]\n", "2:16", "takes one"),
+    ("strategy: rule\nrule:\n  buy: clse > 5\n", "3:8", "did you mean 'close'?"),
+    ("strategy: rule\nrule:\n  buy: close > 5 and clse < 7\n", "3:22", "did you mean 'close'?"),
+    ("strategy: rule\nrule:\n  buy: 'close > 5 and clse < 7'\n", "3:23", "did you mean 'close'?"),
+    ("strategy: rule\nrule:\n  buy: 'close > 5\n    and clse < 7'\n", "3:8", "did you mean 'close'?"),
+    ('strategy: rule\nrule:\n  buy: "clos\\u0065 > 5 and clse < 7"\n', "3:8", "did you mean 'close'?"),
+    ("strategy: rule\nrule:\n  buy: >\n    clse < 7\n", "3:8", "did you mean 'close'?"),
+    ("strategy: rule\nrule: {buy: sma(close, 5) > 1}\n", "2:23", "within braces a comma ends a text"),
+    ("strategy: rule\nrule: {buy: [close > 5, close > 6]}\n", "2:25", "takes one text"),
+    ("strategy: rule\nrule: {by: close > 5}\n", "2:12", "did you mean 'buy'?"),
+    ("strategy: rule\nname: 5x\nrule: {buy: close > 5}\n", "2:7", "no name of a strategy"),
+    ("strategy: rule\nrule: {buy: x > 5}\ndefine: {x: clse}\n", "3:13", "did you mean 'close'?"),
+    ("strategy: rule\nrule: {buy: close > n}\nparameters: {n: 5 in 9..20}\n", "3:17", ""),
+    ("strategy: rule\nrule: {buy: close > n}\nparameters: {n: 5, engine.n: 6}\n", "3:20", "engine.n"),
     ("strateg: momentum\n", "1:1", "did you mean 'strategy'?"),
     ("strategy: momentum\nstrategy: momentum\n", "2:1", "second time"),
     ("engine: {}\nengine: {}\n", "2:1", "second time"),
@@ -245,12 +298,23 @@ def test_configuration_that_is_no_file(assay, tmp_path):
     assert "no strategy is named" in assay("run", "--config", empty, code=2).stderr
 
 
-def test_mutated_configurations_never_crash(assay, market, tmp_path):
-    """Seeded damage to a good configuration: any answer but a signal."""
-    good = (
+GOOD_CONFIGS = {
+    "built-in": (
         b"strategy: momentum\nparameters: {lookback: 20, threshold: 0.10}\nuniverse: {symbols: [JNT, SRF]}\n"
         b"period: {start: 2015-01-01, end: 2015-12-31}\nengine:\n  fill: next_open\n  rebalance_dates: [2015-02-02]\nrisk:\n"
-    )
+    ),
+    "rule": (
+        b"strategy: [rule, momentum]\nname: dip\nrule:\n  buy: rsi(close, n) < low and x > 1\n  sell: 'x < 1'\n"
+        b'  score: "x"\n'
+        b"define: {x: 'close / lag(close, 1)'}\n"
+        b"parameters: {n: 14 in 2..50, low: 30, momentum.lookback: 20}\nuniverse: {symbols: [JNT, SRF]}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("good", GOOD_CONFIGS.values(), ids=GOOD_CONFIGS)
+def test_mutated_configurations_never_crash(assay, market, tmp_path, good):
+    """Seeded damage to a good configuration: any answer but a signal."""
     rng = random.Random(20)
     pieces = [
         b"{",
@@ -272,6 +336,8 @@ def test_mutated_configurations_never_crash(assay, market, tmp_path):
         b"| \n",
     ]
     config = tmp_path / "config.yaml"
+    config.write_bytes(good)
+    assay("run", "--config", config, "--db", market, "--no-store")
     for _ in range(150):
         text = bytearray(good)
         for _ in range(rng.randint(1, 6)):
@@ -363,33 +429,26 @@ def test_the_same_run_has_the_same_name_and_replaces_itself(assay, tmp_path):
     assert len(first.removeprefix("momentum-")) == 12
 
 
-def test_several_strategies_are_runs_of_their_own(assay, tmp_path):
-    """Side by side over one panel, each is what it is alone; a parameter goes to the strategy that has it."""
+def test_each_strategy_by_itself(assay, tmp_path):
+    """--each: side by side over one panel, each is what it is alone; a parameter goes to the strategy that has it."""
     db = tmp_path / "db"
     assay("sample", "--db", db, "--symbols", 12, "--days", 250)
-    sets = {"momentum": "threshold=0.05", "mean_reversion": "z_threshold=1.5"}
-    both = json.loads(
-        assay(
-            "run",
-            *sets,
-            "--db",
-            db,
-            "--format",
-            "json",
-            "--threads",
-            2,
-            *(w for value in sets.values() for w in ("--set", value)),
-            "--set",
-            "lookback=15",
-        ).stdout
+    sets = {
+        "momentum": "threshold=0.05",
+        "mean_reversion": "z_threshold=1.5",
+        "sector_rotation": "rotation_freq=3",
+    }
+    options = ["--set", "lookback=15", *(w for value in sets.values() for w in ("--set", value))]
+    together = json.loads(
+        assay("run", *sets, "--each", "--db", db, "--format", "json", "--threads", 2, *options).stdout
     )
-    stored = {run["run_id"]: table_bytes(db, run["run_id"]) for run in both}
-    for run in both:
+    stored = {run["run_id"]: table_bytes(db, run["run_id"]) for run in together}
+    for run in together:
         strategy = run["strategy"]
         alone = run_json(assay, strategy, "--db", db, "--set", sets[strategy], "--set", "lookback=15")
         assert alone["run_id"] == run["run_id"] and alone["metrics"] == run["metrics"]
         assert table_bytes(db, run["run_id"]) == stored[run["run_id"]]
-    assert [run["strategy"] for run in both] == list(sets)
+    assert [run["strategy"] for run in together] == list(sets)
 
 
 def table_bytes(db, run_id):
