@@ -215,6 +215,7 @@ cJSON *assay_universe_json(assay_universe u) {
     return object;
 }
 
+/* What names the strategy; of an ensemble, a list of the members' names. */
 cJSON *assay_strategy_json(const assay_strategy *strategy) {
     const char *text = strategy->reference == NULL ? strategy->name : strategy->reference;
     if (strategy->ensemble == NULL)

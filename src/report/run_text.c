@@ -99,35 +99,63 @@ static void put_heading(const assay_run_summary *s, const assay_report_style *st
     fprintf(out, "run %s\n\n", s->run_id);
 }
 
+/* A column of the table by strategy. */
+typedef struct strategy_column {
+    size_t field;
+    const char *label;
+    int decimals;
+} strategy_column;
+
+static const strategy_column STRATEGY_COLUMNS[] = {
+    {ASSAY_STRATEGY_SIGNALS, "signals", 0}, {ASSAY_STRATEGY_TRADES, "trades", 0},
+    {ASSAY_STRATEGY_PNL, "closed pnl", 2},  {ASSAY_STRATEGY_OPEN_PNL, "open pnl", 2},
+    {ASSAY_STRATEGY_CAPITAL, "capital", 2}, {ASSAY_STRATEGY_EQUITY, "equity", 2},
+};
+enum { N_STRATEGY_COLUMNS = sizeof STRATEGY_COLUMNS / sizeof STRATEGY_COLUMNS[0], N_SLEEVE_COLUMNS = 2 };
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static void format_cell(const assay_run_summary *s, size_t row, const strategy_column *column,
+                        const assay_report_style *style, char out_text[NUMBER_SIZE]) {
+    double value = assay_strategy_field(&s->strategies[row], column->field);
+    assay_format_number(value, column->decimals, style, out_text, NUMBER_SIZE);
+}
+
+/* As wide as what stands in it, and two spaces before. */
+static size_t column_width(const assay_run_summary *s, const strategy_column *column,
+                           const assay_report_style *style) {
+    size_t width = assay_text_columns(column->label);
+    for (size_t i = 0; i < s->n_strategies; i++) {
+        char text[NUMBER_SIZE];
+        format_cell(s, i, column, style, text);
+        width = larger(width, assay_text_columns(text));
+    }
+    return width + 2;
+}
+
 /* A table with a line a strategy; capital and equity where each has its own. */
 static void put_strategies(const assay_run_summary *s, const assay_report_style *style, FILE *out) {
-    static const struct {
-        size_t field;
-        const char *label;
-        size_t width;
-        int decimals;
-    } columns[] = {{ASSAY_STRATEGY_SIGNALS, "signals", 11, 0}, {ASSAY_STRATEGY_TRADES, "trades", 9, 0},
-                   {ASSAY_STRATEGY_PNL, "closed pnl", 15, 2},  {ASSAY_STRATEGY_OPEN_PNL, "open pnl", 15, 2},
-                   {ASSAY_STRATEGY_CAPITAL, "capital", 15, 2}, {ASSAY_STRATEGY_EQUITY, "equity", 15, 2}};
-    size_t n = sizeof columns / sizeof *columns, name_width = 11;
-    for (size_t i = 0; i < s->n_strategies; i++) {
-        size_t width = assay_text_columns(s->strategies[i].name);
-        name_width = width > name_width ? width : name_width;
-    }
-    if (isnan(s->strategies[0].capital))
-        n -= 2;
-    fputs("\n  ", out);
-    assay_put_padded("by strategy", name_width, false, out);
+    static const char heading[] = "by strategy";
+    bool has_sleeves = !isnan(s->strategies[0].capital);
+    size_t n = has_sleeves ? N_STRATEGY_COLUMNS : N_STRATEGY_COLUMNS - N_SLEEVE_COLUMNS;
+    size_t width[N_STRATEGY_COLUMNS], name_width = strlen(heading);
     for (size_t c = 0; c < n; c++)
-        assay_put_padded(columns[c].label, columns[c].width, true, out);
+        width[c] = column_width(s, &STRATEGY_COLUMNS[c], style);
+    for (size_t i = 0; i < s->n_strategies; i++)
+        name_width = larger(name_width, assay_text_columns(s->strategies[i].name));
+    fputs("\n  ", out);
+    assay_put_padded(heading, name_width, false, out);
+    for (size_t c = 0; c < n; c++)
+        assay_put_padded(STRATEGY_COLUMNS[c].label, width[c], true, out);
     for (size_t i = 0; i < s->n_strategies; i++) {
         fputs("\n  ", out);
         assay_put_padded(s->strategies[i].name, name_width, false, out);
         for (size_t c = 0; c < n; c++) {
             char text[NUMBER_SIZE];
-            assay_format_number(assay_strategy_field(&s->strategies[i], columns[c].field),
-                                columns[c].decimals, style, text, sizeof text);
-            assay_put_padded(text, columns[c].width, true, out);
+            format_cell(s, i, &STRATEGY_COLUMNS[c], style, text);
+            assay_put_padded(text, width[c], true, out);
         }
     }
     putc('\n', out);

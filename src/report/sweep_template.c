@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "report/run_formats.h"
 #include "report/text_layout.h"
 
 enum {

@@ -32,6 +32,10 @@ void assay_put_wrapped(const char *text, unsigned at, unsigned indent, const ass
 
 unsigned assay_style_width(const assay_report_style *style);
 
+/* What names a strategy in a configuration (of an ensemble, a list), and the universe of a run; NULL: out of memory. */
+cJSON *assay_strategy_json(const assay_strategy *strategy);
+cJSON *assay_universe_json(assay_universe universe);
+
 /* A number as cJSON has it, in our digits; null when not finite. NULL: out of memory. */
 cJSON *assay_json_number(double value);
 /* Adds an item that may be NULL (out of memory) to an object; false: failed, and the item is freed. */

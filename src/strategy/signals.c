@@ -104,7 +104,8 @@ static assay_status pick_rows(signal_run *run, const assay_view *view, assay_err
             return status;
         run->picks[run->n_picks++] = (pick){symbol, run->next_row};
     }
-    qsort(run->picks, run->n_picks, sizeof *run->picks, compare_picks);
+    if (run->n_picks > 1)
+        qsort(run->picks, run->n_picks, sizeof *run->picks, compare_picks);
     return ASSAY_OK;
 }
 

@@ -70,9 +70,7 @@ def test_plugin_example(tmp_path):
 def console_commands(page):
     """(command, lines shown) of every `$ ` line in the page's console blocks, in order."""
     commands = []
-    for block in re.findall(
-        r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    ):
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
                 commands.append((line[2:], []))
@@ -88,13 +86,7 @@ def test_readme_commands(assay_bin, tmp_path):
     assert len(commands) >= 8
     for command, shown in commands:
         done = subprocess.run(
-            command,
-            shell=True,
-            cwd=tmp_path,
-            env=environment(assay_bin),
-            capture_output=True,
-            text=True,
-            timeout=300,
+            command, shell=True, cwd=tmp_path, env=environment(assay_bin), capture_output=True, text=True, timeout=300
         )
         refused = any(line.startswith("assay: ") for line in shown)
         assert (done.returncode != 0) == refused, f"$ {command}\n{done.stdout}{done.stderr}"
@@ -114,13 +106,7 @@ def test_example_configuration(assay_bin, tmp_path):
         "assay audit example --db db",
     ):
         done = subprocess.run(
-            command,
-            shell=True,
-            cwd=tmp_path,
-            env=environment(assay_bin),
-            capture_output=True,
-            text=True,
-            timeout=300,
+            command, shell=True, cwd=tmp_path, env=environment(assay_bin), capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
 
@@ -129,9 +115,7 @@ def test_example_configuration(assay_bin, tmp_path):
 
 
 def test_written_pages_are_up_to_date():
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools/make-docs", "--check"], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, ROOT / "tools/make-docs", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
@@ -147,9 +131,7 @@ def test_result_tables_have_the_documented_columns(assay_bin, tmp_path):
     env = environment(assay_bin)
 
     def run(*args):
-        done = subprocess.run(
-            [assay_bin, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
-        )
+        done = subprocess.run([assay_bin, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -13,15 +13,12 @@ import duckdb
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PRICES = Path(
-    os.environ.get("ASSAY_REAL_PRICES", ROOT.parent / "shared" / "data" / "sp500" / "daily.parquet")
-)
+PRICES = Path(os.environ.get("ASSAY_REAL_PRICES", ROOT.parent / "shared" / "data" / "sp500" / "daily.parquet"))
 STRATEGIES = ("momentum", "mean_reversion")
 TABLES = ("trades", "metrics", "signals", "fills", "results")
 
 pytestmark = pytest.mark.skipif(
-    not PRICES.is_file(),
-    reason=f"real prices are not here ({PRICES.name}; name the file with ASSAY_REAL_PRICES)",
+    not PRICES.is_file(), reason=f"real prices are not here ({PRICES.name}; name the file with ASSAY_REAL_PRICES)"
 )
 
 

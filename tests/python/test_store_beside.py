@@ -313,3 +313,39 @@ def test_a_damaged_file(lib, db):
     (db / "technical_analysis").mkdir()
     (db / "technical_analysis" / "0.parquet").write_bytes(b"PAR1 not really PAR1")
     refused(lambda: lib.columns(db, "a"), "technical_analysis/0.parquet", "restore", status=3)
+
+
+# --- through the program ---
+
+
+RULE = """\
+strategy: rule
+rule:
+  buy: pe_ratio < 12 and column(vwap) > 0
+  sell: pe_ratio >= 12
+engine: {benchmark: CCC, lag_days: 1, max_age_days: 100}
+"""
+
+
+def test_a_run_sees_all_of_it(assay, db, tmp_path):
+    write(bars(days=400).assign(vwap=1.0), db / "prices" / "0.parquet")
+    frame = table(
+        ("2020-01-06", "AAA", 10.0, "Tech"),
+        ("2020-03-02", "AAA", 15.0, "Tech"),
+        ("2020-02-03", "BBB", 11.0, "Energy"),
+        names=["pe_ratio", "sector"],
+    )
+    write(frame, db / "fundamental_analysis" / "0.parquet", symbol="dictionary", sector="dictionary")
+    (tmp_path / "rule.yaml").write_text(RULE)
+    assay("run", "--config", tmp_path / "rule.yaml", "--db", db, "--run-id", "r")
+    signals = pd.read_parquet(next((db / "backtest_signals").rglob("r.parquet")))
+    first = signals.groupby(["symbol", "action"])["timestamp"].agg(["min", "max"]).astype(str)
+    assert first.loc[("AAA", "BUY")].tolist() == ["2020-01-07", "2020-03-02"]
+    assert first.loc[("AAA", "SELL")].tolist() == ["2020-03-03", "2020-06-11"]  # 100 days after 2020-03-03
+    assert first.loc[("BBB", "BUY")].tolist() == ["2020-02-04", "2020-05-14"]
+    assert "CCC" not in set(signals["symbol"])
+    assert "reproduced" in assay("reproduce", "r", "--db", db).stdout
+    rotation = assay("run", "sector_rotation", "--db", db, "--set", "lookback=20", "--run-id", "s").stdout
+    assert "0 signals" not in rotation
+    done = assay("run", "sector_rotation", "--db", db, "--set", "benchmark=CC", code=None)
+    assert done.returncode != 0 and "benchmark" in done.stderr and "CCC" in done.stderr

@@ -1,34 +1,16 @@
 """Runs of several strategies in the tables: what is stored of each, shown of each, and whether the audit agrees."""
 
-import contextlib
-import ctypes
 import json
 import math
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_store_support import Error, bars, library, write
+from test_store_support import bars, write
 
 COMBINES = ["union", "vote", "sleeves"]
 FIELDS = ["pnl", "open_pnl", "trades", "signals"]
-
-
-class RunInfo(ctypes.Structure):
-    _fields_ = [
-        ("run_id", ctypes.c_char_p),
-        ("timestamp_us", ctypes.c_int64),
-        ("parameters_json", ctypes.c_char_p),
-        ("config_json", ctypes.c_char_p),
-        ("duration_ms", ctypes.c_int64),
-        ("sweep_id", ctypes.c_char_p),
-        ("fold", ctypes.c_int64),
-    ]
-
-
-@pytest.fixture(scope="module")
-def lib():
-    return library()
 
 
 @pytest.fixture(scope="module")
@@ -48,47 +30,17 @@ def db(tmp_path_factory):
     return folder
 
 
-@contextlib.contextmanager
-def ensemble(lib, members, settings):
-    """(strategy, config) of the members."""
-    c, error = lib.c, Error()
-    c.assay_strategy_find.restype = ctypes.c_void_p
-    found = [c.assay_strategy_find(name.encode(), None) for name in members]
-    strategy, config = ctypes.c_void_p(), ctypes.c_void_p()
-    array = (ctypes.c_void_p * len(found))(*found)
-    lib.check(
-        c.assay_ensemble_create(
-            array, ctypes.c_size_t(len(found)), ctypes.byref(strategy), ctypes.byref(error)
-        ),
-        error,
-    )
-    try:
-        lib.check(c.assay_config_create(strategy, ctypes.byref(config), ctypes.byref(error)), error)
-        for key, value in settings.items():
-            lib.check(
-                c.assay_config_set(config, key.encode(), str(value).encode(), ctypes.byref(error)), error
-            )
-        yield strategy, config
-    finally:
-        c.assay_config_destroy(config)
-        c.assay_strategy_destroy(strategy)
+@pytest.fixture(scope="module")
+def store_run(assay_bin, db):
+    """store_run(run_id, members, setting=...) runs and stores them together."""
 
+    def store_run(run_id, members, settings):
+        sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        command = [assay_bin, "run", *members, "--db", db, "--run-id", run_id, *sets]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
-def store_run(lib, db, run_id, members, **settings):
-    c, error = lib.c, Error()
-    with lib.loaded(db) as (store, _, panel, _report), ensemble(lib, members, settings) as (_s, config):
-        result, texts = ctypes.c_void_p(), [ctypes.c_char_p(), ctypes.c_char_p()]
-        lib.check(c.assay_run(panel, config, 0, ctypes.byref(result), ctypes.byref(error)), error)
-        lib.check(c.assay_report_parameters_json(config, ctypes.byref(texts[0]), ctypes.byref(error)), error)
-        lib.check(
-            c.assay_report_config_json(
-                config, None, ctypes.c_size_t(0), b"1d", ctypes.byref(texts[1]), ctypes.byref(error)
-            ),
-            error,
-        )
-        info = RunInfo(run_id.encode(), 1_700_000_000_000_000, texts[0], texts[1], 5, None, -1)
-        lib.check(c.assay_store_write_run(store, ctypes.byref(info), result, ctypes.byref(error)), error)
-        c.assay_result_destroy(result)
+    return store_run
 
 
 def read(db, table, run_id):
@@ -113,8 +65,8 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module", params=COMBINES)
-def stored(request, lib, db):
-    store_run(lib, db, request.param, MEMBERS, combine=request.param, **SETTINGS)
+def stored(request, store_run):
+    store_run(request.param, MEMBERS, {**SETTINGS, "combine": request.param})
     return request.param
 
 
@@ -163,17 +115,17 @@ def test_audit(assay, db, stored):
 @pytest.mark.parametrize(
     "table, column", [("fills", "commission"), ("metrics", "total_value"), ("trades", "pnl")]
 )
-def test_audit_finds_a_changed_cell(lib, assay, db, combine, table, column):
+def test_audit_finds_a_changed_cell(store_run, assay, db, combine, table, column):
     run_id = f"bad-{combine}-{table}"
-    store_run(lib, db, run_id, MEMBERS, combine=combine, **SETTINGS)
+    store_run(run_id, MEMBERS, {**SETTINGS, "combine": combine})
     frame = read(db, table, run_id)
     frame.loc[len(frame) // 2, column] += 0.01
     frame.to_parquet(next((db / f"backtest_{table}").rglob(f"{run_id}.parquet")), index=False)
     assert "ok" not in assay("audit", run_id, "--db", db, code=1).stdout
 
 
-def test_audit_finds_a_fill_in_another_sleeve(lib, assay, db):
-    store_run(lib, db, "moved", MEMBERS, combine="sleeves", **SETTINGS)
+def test_audit_finds_a_fill_in_another_sleeve(store_run, assay, db):
+    store_run("moved", MEMBERS, {**SETTINGS, "combine": "sleeves"})
     frame = read(db, "fills", "moved")
     frame.loc[frame["order_id"] == frame["order_id"].iloc[0], "strategy"] = "mean_reversion"
     frame.to_parquet(next((db / "backtest_fills").rglob("moved.parquet")), index=False)
@@ -203,9 +155,26 @@ def test_show_as_text_and_csv(assay, db, stored):
     assert f"{stored},pnl:momentum#2," in csv
 
 
-def test_a_run_of_one_strategy_has_no_such_rows(lib, assay, db):
-    store_run(lib, db, "one", ["momentum"], combine="sleeves")
+def test_a_run_of_one_strategy_has_no_such_rows(store_run, assay, db):
+    store_run("one", ["momentum"], {"combine": "sleeves"})
     assert not read(db, "results", "one")["metric"].str.contains(":").any()
     assert "strategies" not in json.loads(assay("show", "one", "--db", db, "--format", "json").stdout)
     assert "by strategy" not in assay("show", "one", "--db", db).stdout
     assert "one: ok" in assay("audit", "one", "--db", db).stdout
+
+
+def test_reproduce(assay, db, stored):
+    assert "reproduced" in assay("reproduce", stored, "--db", db).stdout
+
+
+def test_kept_points_of_a_sweep_are_like_runs(assay, db):
+    axis = ["--axis", "momentum.lookback=5,10,20", "--keep", "best:2"]
+    sets = ["--set", "combine=sleeves", "--set", "mean_reversion.weight=3"]
+    assay("optimize", "momentum", "mean_reversion", "--db", db, "--sweep-id", "sw", *axis, *sets)
+    results = read(db, "results", "sw")
+    kept = results[results["metric"] == "capital:mean_reversion"]
+    assert len(kept) == 2 and kept["value"].tolist() == [75_000, 75_000]
+    for run_id in kept["run_id"]:
+        assert f"{run_id}: ok" in assay("audit", run_id, "--db", db).stdout
+        assert "reproduced" in assay("reproduce", run_id, "--db", db).stdout
+        assert "by strategy" in assay("show", run_id, "--db", db).stdout

@@ -1,6 +1,7 @@
 /* The store's small parts: natural order of files, quoting, frequencies, symbol lookup, publishing. What the store does as a
  * whole is tested from Python (tests/python/test_store_*.py), where pandas and pyarrow say what must come out. */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 
 #include "store/frequency.h"
 #include "store/import_columns.h"
+#include "store/point_in_time.h"
 #include "store/publish.h"
 #include "store/row_source.h"
 #include "store/store.h"
@@ -95,6 +97,75 @@ static void test_symbol_lookup(void **state) {
     }
     assay_symbol_lookup_reset(&lookup);
     assay_panel_builder_destroy(builder);
+}
+
+/* --- values as they become known --- */
+
+static const int64_t day = INT64_C(86400000000);
+
+/* Six daily bars of two symbols. */
+static assay_panel *six_days(void) {
+    enum { N = 12 };
+    static uint32_t symbol[N];
+    static int64_t time[N];
+    static double close[N];
+    assay_panel_builder *builder = NULL;
+    assay_panel *panel = NULL;
+    const assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_ERROR};
+    assert_int_equal(assay_panel_builder_create(&builder, NULL), ASSAY_OK);
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t id;
+        assert_int_equal(assay_panel_builder_symbol(builder, i == 0 ? "A" : "B", 1, &id, NULL), ASSAY_OK);
+    }
+    for (size_t i = 0; i < N; i++) {
+        symbol[i] = i % 2 == 0 ? 0 : 1;
+        time[i] = (int64_t)(i / 2) * day;
+        close[i] = 1;
+    }
+    const assay_panel_rows rows = {
+        .n_rows = N, .symbol = symbol, .timestamp_us = time, .column[ASSAY_COLUMN_CLOSE] = close};
+    assert_int_equal(assay_panel_builder_add_rows(builder, &rows, NULL), ASSAY_OK);
+    assert_int_equal(assay_panel_builder_finish(builder, &options, &panel, NULL, NULL), ASSAY_OK);
+    assay_panel_builder_destroy(builder);
+    return panel;
+}
+
+static void test_values_as_they_become_known(void **state) {
+    (void)state;
+    /* In days: when it is known, what it speaks of, the version; the value. Symbol 1 has two, and 0 the rest. */
+    static const struct {
+        double known;
+        int speaks_of, version;
+        uint32_t symbol;
+        double value;
+    } facts[] = {
+        {3.0, 2, 0, 0, 30},          /* the newest period */
+        {4.5, 1, 0, 0, 99},          /* a restatement of an older one does not hide it */
+        {1.75, 1, 1, 0, 10},         /* inside a day: at that day's bar */
+        {1.75, 1, 2, 0, 11},         /* a newer version */
+        {2.0, 2, 0, 0, (double)NAN}, /* a hole keeps the last */
+        {6.0, 6, 0, 0, 60},          /* after the last bar's end */
+        {1.0, 0, 0, 1, 7},           {0.0, 0, 0, 1, 5},
+    };
+    assay_panel *panel = six_days();
+    assay_dated_rows rows = {.n_values = 1};
+    double spread[12], *columns[] = {spread};
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        double *value = NULL;
+        const assay_dated_row row = {(int64_t)(facts[i].known * (double)day), facts[i].speaks_of * day,
+                                     facts[i].version, facts[i].symbol, 0};
+        assert_int_equal(assay_dated_rows_add(&rows, row, &value, NULL), ASSAY_OK);
+        *value = facts[i].value;
+    }
+    assay_dated_rows_spread(&rows, panel, 2 * day, columns);
+    static const double wanted[12] = {NAN, 5, 11, 7, 11, 7, 30, 7, 30, NAN, 30, NAN};
+    for (size_t i = 0; i < 12; i++) {
+        bool is_missing = isnan(wanted[i]) != 0;
+        assert_int_equal(isnan(spread[i]) != 0, is_missing);
+        assert_true(is_missing || (spread[i] >= wanted[i] && spread[i] <= wanted[i]));
+    }
+    assay_dated_rows_reset(&rows);
+    assay_panel_destroy(panel);
 }
 
 /* --- publishing --- */
@@ -256,10 +327,15 @@ static void test_open_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_natural_order),   cmocka_unit_test(test_quoting),
-        cmocka_unit_test(test_frequency_names), cmocka_unit_test(test_symbol_lookup),
-        cmocka_unit_test(test_publication),     cmocka_unit_test(test_publication_in_the_way),
-        cmocka_unit_test(test_recovery),        cmocka_unit_test(test_recovery_leaves_the_living),
+        cmocka_unit_test(test_natural_order),
+        cmocka_unit_test(test_quoting),
+        cmocka_unit_test(test_frequency_names),
+        cmocka_unit_test(test_symbol_lookup),
+        cmocka_unit_test(test_values_as_they_become_known),
+        cmocka_unit_test(test_publication),
+        cmocka_unit_test(test_publication_in_the_way),
+        cmocka_unit_test(test_recovery),
+        cmocka_unit_test(test_recovery_leaves_the_living),
         cmocka_unit_test(test_open_errors),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
