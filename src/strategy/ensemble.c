@@ -132,18 +132,18 @@ static char *join(const struct assay_ensemble *e, bool references) {
         const assay_strategy *s = e->member[i].strategy;
         size += strlen(references && s->reference != NULL ? s->reference : e->member[i].name) + 1;
     }
-    char *text = malloc(size);
+    char *text = malloc(size), *at = text;
     if (text == NULL)
         return NULL;
-    text[0] = '\0';
+    *at = '\0';
     for (uint32_t i = 0; i < e->n_members; i++) {
         const assay_strategy *s = e->member[i].strategy;
         if (i > 0)
-            strcat(text, references ? "\n" : "+");
+            at = stpcpy(at, references ? "\n" : "+");
         if (references)
-            strcat(text, s->reference != NULL ? s->reference : s->name);
+            at = stpcpy(at, s->reference != NULL ? s->reference : s->name);
         else
-            strcat(text, e->member[i].name);
+            at = stpcpy(at, e->member[i].name);
     }
     return text;
 }

@@ -26,7 +26,7 @@ uint64_t fuzz_word(fuzz_input *in);
 uint64_t fuzz_next(uint64_t *state);
 
 /* Ends the program: a finding. */
-void fuzz_fail(const char *what, const char *message);
+_Noreturn void fuzz_fail(const char *what, const char *message);
 
 /* A refusal must be of a kind that bad input can have, and say something. */
 void fuzz_check_refusal(assay_status status, const assay_error *err);

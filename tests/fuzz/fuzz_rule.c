@@ -86,6 +86,8 @@ static void put_function(fuzz_input *in, text *t, int depth) {
         n_functions++;
     (void)assay_expression_function(fuzz_byte(in) % n_functions, usage, sizeof usage, &unused, &unused);
     char *open = strchr(usage, '(');
+    if (open == NULL)
+        fuzz_fail("a function without brackets", usage);
     for (char *at = open; at != NULL && at[1] != ')'; at = strchr(at + 1, ',')) {
         const char *name = at + 1 + strspn(at + 1, " ");
         bool is_series = (name[0] == 'x' || name[0] == 'y') && strspn(name + 1, ",)") > 0;
