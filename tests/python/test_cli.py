@@ -20,6 +20,7 @@ GOLDEN = Path(__file__).parent / "golden"
 COMMANDS = [
     "sample",
     "import",
+    "indicators",
     "strategies",
     "run",
     "optimize",
@@ -249,7 +250,7 @@ BAD_CONFIGS = [
     ("strategy: rule\nrule:\n  buy: 'close > 5\n    and clse < 7'\n", "3:8", "did you mean 'close'?"),
     ('strategy: rule\nrule:\n  buy: "clos\\u0065 > 5 and clse < 7"\n', "3:8", "did you mean 'close'?"),
     ("strategy: rule\nrule:\n  buy: >\n    clse < 7\n", "3:8", "did you mean 'close'?"),
-    ("strategy: rule\nrule: {buy: sma(close, 5) > 1}\n", "2:23", "within braces a comma ends a text"),
+    ("strategy: rule\nrule: {buy: sma(close, 5) > 1}\n", "2:22", "within braces a comma ends a text"),
     ("strategy: rule\nrule: {buy: [close > 5, close > 6]}\n", "2:25", "takes one text"),
     ("strategy: rule\nrule: {by: close > 5}\n", "2:12", "did you mean 'buy'?"),
     ("strategy: rule\nname: 5x\nrule: {buy: close > 5}\n", "2:7", "no name of a strategy"),
