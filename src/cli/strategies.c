@@ -104,10 +104,9 @@ static assay_status refuse_line(const cli_config_file *file, const size_t *entry
     cli_config_entry entry = file->entry[entry_of[place.line]];
     if (entry.text_column > 0)
         entry.column = entry.text_column + cli_count_characters(entry.value, place.offset);
-    return cli_config_refuse_value(file, &entry, err, "%s%s", reason->message,
-                                   is_cut_at_comma(entry.value)
-                                       ? " (within braces a comma ends a text: put it in quotes)"
-                                       : "");
+    return cli_config_refuse_value(
+        file, &entry, err, "%s%s", reason->message,
+        is_cut_at_comma(entry.value) ? " (within braces a comma ends a text: put it in quotes)" : "");
 }
 
 static assay_status create_rule(const cli_config_file *file, assay_rule_line *line, size_t *entry_of,

@@ -10,7 +10,7 @@ static const char *param_type(const assay_param *param) {
 }
 
 static const char *setting_type(const assay_setting *setting) {
-    static const char *const NAMES[] = {"number", "integer", "boolean", "choice", "date", "dates"};
+    static const char *const NAMES[] = {"number", "integer", "boolean", "choice", "date", "dates", "text"};
     return NAMES[setting->type];
 }
 

@@ -707,6 +707,7 @@ def test_settings_in_json(assay):
     )
     assert settings["allow_short"]["default"] is False
     assert settings["start_date"]["default"] is None
+    assert settings["benchmark"]["type"] == "text"
     assert "stop_loss_pct" not in settings  # not built yet: in no list
 
 
