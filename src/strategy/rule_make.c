@@ -294,6 +294,8 @@ static bool is_rule_key(const char *key, char *out_nearest, size_t size) {
     }
     if (nearest[0] != '\0')
         snprintf(out_nearest, size, ": did you mean '%s'?", nearest);
+    else
+        snprintf(out_nearest, size, "; a named expression stands in the section define");
     return false;
 }
 
