@@ -11,6 +11,8 @@ enum { ATR_WINDOW, TREND_WINDOW, BREADTH, MAX_BARS }; /* indices into params */
 enum { MOVE, TREND };                                 /* indices into the features */
 enum { BREAK_UP, BREAK_DOWN, TIME_STOP };             /* indices into kinds */
 
+static const double usual_target = (double)NAN; /* of a signal: its kind's */
+
 static const assay_param params[] = {
     {"atr_window", ASSAY_PARAM_INTEGER, 14, 2, 250, "bars", "window of the average true range"},
     {"trend_window", ASSAY_PARAM_INTEGER, 60, 2, 1000, "bars", "window of the trend"},
@@ -47,12 +49,12 @@ static assay_status on_bar(void *state, const double *values, const assay_view *
         if (isnan(close[s]))                         /* no bar of its own: a signal here would be an error */
             continue;
         if (held >= values[MAX_BARS])
-            status = assay_signal_emit(sink, s, TIME_STOP, held, held, 1, NAN, err);
+            status = assay_signal_emit(sink, s, TIME_STOP, held, held, 1, usual_target, err);
         else if (!isnan(held) && move[s] < -breadth)
-            status = assay_signal_emit(sink, s, BREAK_DOWN, move[s], -move[s], 1, NAN, err);
+            status = assay_signal_emit(sink, s, BREAK_DOWN, move[s], -move[s], 1, usual_target, err);
         else if (isnan(held) && move[s] > breadth && trend[s] > 0)
             status = assay_signal_emit(sink, s, BREAK_UP, move[s], move[s], fmin(move[s] / (2 * breadth), 1),
-                                       NAN, err);
+                                       usual_target, err);
     }
     return status;
 }

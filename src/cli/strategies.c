@@ -69,10 +69,11 @@ char *cli_reference_beside(const cli_config_file *file, const char *reference) {
     if ((prefix == 0 && !ends_in(reference, ".so")) || reference[prefix] == '{')
         return strdup(reference);
     char *path = cli_config_beside(file, reference + prefix);
-    char *text = path == NULL ? NULL : malloc(prefix + strlen(path) + 1);
+    size_t size = path == NULL ? 0 : strlen(path) + 1;
+    char *text = path == NULL ? NULL : malloc(prefix + size);
     if (text != NULL) {
         memcpy(text, reference, prefix);
-        strcpy(text + prefix, path);
+        memcpy(text + prefix, path, size);
     }
     free(path);
     return text;
@@ -249,7 +250,7 @@ static assay_status open_one(const char *reference, const cli_config_file *file,
     else
         return find_built_in(reference, out_strategy, err);
     *out_strategy = *out_made;
-    return status == ASSAY_OK ? check_params(*out_made, err) : status;
+    return status == ASSAY_OK && *out_made != NULL ? check_params(*out_made, err) : status;
 }
 
 assay_status cli_strategies_open(const char *const *references, size_t n, const cli_config_file *file,

@@ -127,6 +127,10 @@ ASSAY_NODISCARD assay_status assay_expression_read(assay_graph *graph, const ass
                                                    const char *text, uint32_t *out_node,
                                                    assay_mistake *out_mistake, assay_error *err);
 
+/* Whether the language itself means something by a name (a price, the book, a word): as text, an expression could not tell a
+ * parameter of that name from it. */
+bool assay_is_own_name(const char *name);
+
 /* --- making nodes (read.c, kinds.c) --- */
 
 /* The node equal to `node`, or a new one. ASSAY_E_CONFIG: too many. */

@@ -96,15 +96,16 @@ assay_status assay_reader_binary(assay_reader *r, const char *where, assay_op op
 static assay_status read_number(assay_reader *r, uint32_t *out) {
     const char *where = r->at;
     char text[64];
-    size_t n = 0;
+    size_t n = 0; /* of its characters, also of those for which there is no room */
     while (isdigit((unsigned char)*r->at) != 0 || *r->at == '.' || *r->at == '_' ||
            ((*r->at == 'e' || *r->at == 'E') && r->at > where) ||
            ((*r->at == '+' || *r->at == '-') && r->at > where && (r->at[-1] == 'e' || r->at[-1] == 'E'))) {
-        if (n + 1 < sizeof text && *r->at != '_')
-            text[n++] = *r->at;
+        if (n + 1 < sizeof text)
+            text[n] = *r->at;
+        n += *r->at != '_';
         r->at++;
     }
-    text[n] = '\0';
+    text[n < sizeof text ? n : 0] = '\0';
     double value = 0;
     if (!assay_double_parse(text, &value) || assay_is_word_byte(*r->at))
         return assay_reader_refuse(r, where, "'%.*s' is no number",
@@ -124,11 +125,8 @@ static assay_status read_word(assay_reader *r, uint32_t *out) {
     name[n] = '\0';
     if ((size_t)(r->at - where) != n)
         return assay_reader_refuse(r, where, "a name of more than %zu characters", sizeof name - 1);
-    static const char *const words[] = {"and", "or", "not"};
-    for (size_t i = 0; i < COUNT(words); i++) {
-        if (strcmp(words[i], name) == 0)
-            return assay_reader_refuse(r, where, "'%s' stands where a value is needed", name);
-    }
+    if (assay_is_operator_word(name))
+        return assay_reader_refuse(r, where, "'%s' stands where a value is needed", name);
     return assay_reader_take(r, "(") ? assay_read_call(r, where, name, out)
                                      : assay_read_name(r, where, name, out);
 }

@@ -39,6 +39,9 @@ ASSAY_NODISCARD assay_status assay_read_or(assay_reader *r, uint32_t *out);
 
 /* --- words.c --- */
 
+/* "and", "or", "not". */
+bool assay_is_operator_word(const char *name);
+
 /* A name by itself, and a name behind which a bracket has been taken. */
 ASSAY_NODISCARD assay_status assay_read_name(assay_reader *r, const char *where, const char *name,
                                              uint32_t *out);

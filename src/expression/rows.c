@@ -229,7 +229,7 @@ assay_status assay_rows_plan(assay_rows *rows, const assay_graph *graph, const u
                                 double *restrict out) {                                                      \
         for (size_t i = 0; i < n; i++) {                                                                     \
             double held = a[i] operator b[i] ? 1 : 0;                                                        \
-            out[i] = (a[i] == a[i]) & (b[i] == b[i]) ? held : ASSAY_NAN;                                     \
+            out[i] = ((a[i] == a[i]) & (b[i] == b[i])) ? held : ASSAY_NAN;                                   \
         }                                                                                                    \
     }
 COMPARE(row_lt, <)
@@ -251,10 +251,10 @@ BINARY(row_mul, a[i] * b[i])
 BINARY(row_div, a[i] / b[i])
 BINARY(row_min, b[i] != b[i] ? b[i] : a[i] > b[i] ? b[i] : a[i])
 BINARY(row_max, b[i] != b[i] ? b[i] : a[i] < b[i] ? b[i] : a[i])
-BINARY(row_and, (a[i] == 0) | (b[i] == 0) ? 0 : (a[i] == a[i]) & (b[i] == b[i]) ? 1 : ASSAY_NAN)
-BINARY(row_or, ((a[i] == a[i]) & (a[i] != 0)) | ((b[i] == b[i]) & (b[i] != 0)) ? 1
-               : (a[i] == a[i]) & (b[i] == b[i])                               ? 0
-                                                                               : ASSAY_NAN)
+BINARY(row_and, ((a[i] == 0) | (b[i] == 0)) ? 0 : ((a[i] == a[i]) & (b[i] == b[i])) ? 1 : ASSAY_NAN)
+BINARY(row_or, (((a[i] == a[i]) & (a[i] != 0)) | ((b[i] == b[i]) & (b[i] != 0))) ? 1
+               : ((a[i] == a[i]) & (b[i] == b[i]))                               ? 0
+                                                                                 : ASSAY_NAN)
 
 #define UNARY(name, expression)                                                                              \
     ASSAY_SIMD static void name(size_t n, const double *restrict a, double *restrict out) {                  \

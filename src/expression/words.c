@@ -50,6 +50,21 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+bool assay_is_operator_word(const char *name) {
+    return strcmp(name, "and") == 0 || strcmp(name, "or") == 0 || strcmp(name, "not") == 0;
+}
+
+bool assay_is_own_name(const char *name) {
+    bool is_one = assay_is_operator_word(name) || strcmp(name, "market") == 0;
+    for (size_t i = 0; i < COUNT(prices); i++)
+        is_one = is_one || strcmp(prices[i].name, name) == 0;
+    for (size_t i = 0; i < COUNT(book_values); i++)
+        is_one = is_one || strcmp(book_values[i].name, name) == 0;
+    for (size_t i = 0; i < COUNT(constants); i++)
+        is_one = is_one || strcmp(constants[i].name, name) == 0;
+    return is_one;
+}
+
 /* The nearest known name, over everything that a name can be. */
 static const char *nearest_name(const assay_reader *r, const char *name, bool is_call) {
     const char *best = NULL;

@@ -67,11 +67,10 @@ assay_status assay_panel_set_sectors(assay_panel *p, const char *const *sectors,
     }
     assay_status status = name_sectors(p, sectors, err);
     for (size_t s = 0; s < p->n_symbols && status == ASSAY_OK; s++) {
-        uint32_t i = 0;
         const char *own = sectors[s] == NULL ? "" : sectors[s];
-        while (i < p->n_sectors && strcmp(p->sector_name[i], own) != 0)
-            i++;
-        p->sector[s] = i < p->n_sectors ? i : ASSAY_NO_SECTOR;
+        char *const *name =
+            bsearch(&own, p->sector_name, p->n_sectors, sizeof *p->sector_name, compare_names);
+        p->sector[s] = name == NULL ? ASSAY_NO_SECTOR : (uint32_t)(name - p->sector_name);
     }
     if (status != ASSAY_OK || p->n_sectors == 0)
         reset_sectors(p);

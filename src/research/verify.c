@@ -102,7 +102,8 @@ static void say_where(const assay_result *r, uint32_t bar, const char *what, con
     assay_time_format(time[bar], date, sizeof date);
     assay_time_format(time[t->cut], cut, sizeof cut);
     snprintf(out, size, "%s %s at %s depends on what comes after %s: with %s after it, %s", what, symbol,
-             date, cut, t->how == ASSAY_PERTURB_NOTHING ? "nothing" : assay_perturbation_name(t->how), how);
+             date, cut, t->how == ASSAY_PERTURB_NOTHING ? "nothing" : assay_perturbation_name((int)t->how),
+             how);
 }
 
 /* The number of records up to the cut; they are in order of bar. */
@@ -185,7 +186,7 @@ static void say_failure(const verification *v, trial *t, const char *message) {
     assay_time_format(v->panel->timestamp_us[t->cut], cut, sizeof cut);
     t->differs = true;
     snprintf(t->text, sizeof t->text, "the run fails with %s after %s: %.400s",
-             assay_perturbation_name(t->how), cut, message);
+             assay_perturbation_name((int)t->how), cut, message);
 }
 
 static assay_status run_trial(void *context, unsigned worker, size_t unit, assay_error *err) {

@@ -69,27 +69,30 @@ static bool is_name(const char *text) {
     return n > 0 && n < 100 && text[n] == '\0' && (text[0] < '0' || text[0] > '9');
 }
 
+/* A number that is a part of a parameter's text. */
+static assay_status read_bound(maker *m, size_t line, const char *text, size_t size, double *out) {
+    char part[64];
+    snprintf(part, sizeof part, "%.*s", (int)(size < sizeof part ? size : sizeof part - 1), text);
+    if (size < sizeof part && assay_double_parse(part, out))
+        return ASSAY_OK;
+    return refuse(m, line, 0, "'%.40s' is no number; a parameter is written 20, or 20 in 2..500", part);
+}
+
 /* "20", or "20 in 2..500": the default and the bounds. */
 static assay_status read_param(maker *m, size_t line, assay_param *out) {
     const char *text = m->line[line].text;
-    char part[3][64] = {"", "-1e15", "1e15"};
-    const char *in = strstr(text, " in ");
-    size_t size = in == NULL ? strlen(text) : (size_t)(in - text);
-    snprintf(part[0], sizeof part[0], "%.*s", (int)(size < 63 ? size : 63), text);
-    if (in != NULL) {
-        const char *dots = strstr(in + 4, "..");
-        if (dots == NULL)
-            return refuse(m, line, (size_t)(in + 4 - text), "bounds are written 2..500");
-        size_t low = (size_t)(dots - in - 4);
-        snprintf(part[1], sizeof part[1], "%.*s", (int)(low < 63 ? low : 63), in + 4);
-        snprintf(part[2], sizeof part[2], "%.63s", dots + 2);
-    }
-    double value[3];
-    for (int i = 0; i < 3; i++) {
-        if (!assay_double_parse(part[i], &value[i]))
-            return refuse(m, line, 0, "'%.40s' is no number; a parameter is written 20, or 20 in 2..500",
-                          part[i]);
-    }
+    double value[3] = {0, -1e15, 1e15};
+    const char *in = strstr(text, " in "), *dots = in == NULL ? NULL : strstr(in + 4, "..");
+    if (in != NULL && dots == NULL)
+        return refuse(m, line, (size_t)(in + 4 - text), "bounds are written 2..500");
+    assay_status status =
+        read_bound(m, line, text, in == NULL ? strlen(text) : (size_t)(in - text), &value[0]);
+    if (status == ASSAY_OK && in != NULL)
+        status = read_bound(m, line, in + 4, (size_t)(dots - in - 4), &value[1]);
+    if (status == ASSAY_OK && in != NULL)
+        status = read_bound(m, line, dots + 2, strlen(dots + 2), &value[2]);
+    if (status != ASSAY_OK)
+        return status;
     if (!(value[1] <= value[0] && value[0] <= value[2]))
         return refuse(m, line, 0, "%g does not lie in %g..%g", value[0], value[1], value[2]);
     *out = (assay_param){.name = assay_rule_text(m->rule, m->line[line].key, strlen(m->line[line].key)),
@@ -107,6 +110,8 @@ static assay_status check_name(maker *m, size_t line) {
     if (!is_name(key))
         return refuse(m, line, 0, "'%.60s' is no name: letters, digits and _, not beginning with a digit",
                       key);
+    if (assay_is_own_name(key))
+        return refuse(m, line, 0, "'%s' means something already: choose another name", key);
     for (size_t i = 0; i < line; i++) {
         bool names =
             strcmp(m->line[i].section, "parameters") == 0 || strcmp(m->line[i].section, "define") == 0;
@@ -289,6 +294,8 @@ static bool is_rule_key(const char *key, char *out_nearest, size_t size) {
     }
     if (nearest[0] != '\0')
         snprintf(out_nearest, size, ": did you mean '%s'?", nearest);
+    else
+        snprintf(out_nearest, size, "; a named expression stands in the section define");
     return false;
 }
 

@@ -171,9 +171,9 @@ static void spoil_kinds(void) {
         kinds[1].target_position = (double)NAN;
 }
 
-static void spoil_form(void) {
+static void spoil_form(const char *evil) {
     form = (assay_threshold_form){.feature = 0, .threshold_param = 1, .kind_above = 0, .kind_below = 1};
-    if (strncmp(getenv("ASSAY_TEST_EVIL"), "form", 4) != 0)
+    if (strncmp(evil, "form", 4) != 0)
         return;
     strategy.threshold_form = &form;
     strategy.on_bar = NULL;
@@ -232,10 +232,11 @@ const assay_strategy *assay_plugin(void) {
                                 .features = features,
                                 .create = create,
                                 .on_bar = on_bar};
-    if (getenv("ASSAY_TEST_EVIL") != NULL) {
+    const char *evil = getenv("ASSAY_TEST_EVIL");
+    if (evil != NULL) {
         spoil_params();
         spoil_kinds();
-        spoil_form();
+        spoil_form(evil);
         spoil_rest();
     }
     return &strategy;

@@ -305,10 +305,10 @@ GOOD_CONFIGS = {
         b"period: {start: 2015-01-01, end: 2015-12-31}\nengine:\n  fill: next_open\n  rebalance_dates: [2015-02-02]\nrisk:\n"
     ),
     "rule": (
-        b"strategy: [rule, momentum]\nname: dip\nrule:\n  buy: rsi(close, n) < low and x > 1\n  sell: 'x < 1'\n"
+        b"strategy: [rule, momentum]\nname: dip\nrule:\n  buy: rsi(close, n) < level and x > 1\n  sell: 'x < 1'\n"
         b'  score: "x"\n'
         b"define: {x: 'close / lag(close, 1)'}\n"
-        b"parameters: {n: 14 in 2..50, low: 30, momentum.lookback: 20}\nuniverse: {symbols: [JNT, SRF]}\n"
+        b"parameters: {n: 14 in 2..50, level: 30, momentum.lookback: 20}\nuniverse: {symbols: [JNT, SRF]}\n"
     ),
 }
 

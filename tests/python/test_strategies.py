@@ -14,11 +14,11 @@ pytestmark = pytest.mark.cli
 
 RULE = """\
 rule:
-  buy: rsi(close, n) < low
+  buy: rsi(close, n) < level
   sell: rsi(close, n) > 70
 parameters:
   n: 14 in 2..50
-  low: 30 in 1..49
+  level: 30 in 1..49
 """
 
 
@@ -62,14 +62,14 @@ def test_a_rule_is_the_same_wherever_it_stands(assay, market, tmp_path):
     """In a file, in place, and in a configuration: one reference, so one run id."""
     (tmp_path / "r.yaml").write_text(RULE)
     (tmp_path / "c.yaml").write_text("strategy: rule\n" + RULE)
-    inline = 'rule:{rule: {buy: "rsi(close, n) < low", sell: "rsi(close, n) > 70"}, parameters: {n: 14 in 2..50, low: 30 in 1..49}}'
+    inline = 'rule:{rule: {buy: "rsi(close, n) < level", sell: "rsi(close, n) > 70"}, parameters: {n: 14 in 2..50, level: 30 in 1..49}}'
     first = run_json(assay, "rule:r.yaml", "--db", market)
-    assert first["strategy"] == "rule" and first["parameters"] == {"n": 14, "low": 30}
+    assert first["strategy"] == "rule" and first["parameters"] == {"n": 14, "level": 30}
     assert first["metrics"]["total_trades"] > 0
     for args in ([inline], ["--config", "c.yaml"], ["rule:c.yaml"], ["rule", "--config", "c.yaml"]):
         assert run_json(assay, *args, "--db", market) == first
-    by_option = run_json(assay, "--config", "c.yaml", "--set", "low=25", "--db", market)
-    assert by_option["parameters"] == {"n": 14, "low": 25} and by_option["run_id"] != first["run_id"]
+    by_option = run_json(assay, "--config", "c.yaml", "--set", "level=25", "--db", market)
+    assert by_option["parameters"] == {"n": 14, "level": 25} and by_option["run_id"] != first["run_id"]
 
 
 def test_a_stored_rule_needs_no_file(assay, market, tmp_path):
@@ -78,7 +78,7 @@ def test_a_stored_rule_needs_no_file(assay, market, tmp_path):
     assert run["strategy"] == "dip" and run["run_id"].startswith("dip-")
     (tmp_path / "r.yaml").unlink()
     config = stored_config(assay, market, run["run_id"])
-    assert config["strategy"].startswith("rule:{") and config["parameters"] == {"n": 10, "low": 30}
+    assert config["strategy"].startswith("rule:{") and config["parameters"] == {"n": 10, "level": 30}
     assert_reproduced(assay, market, run["run_id"])
     (tmp_path / "again.json").write_text(json.dumps(config))
     assert run_json(assay, "--config", "again.json", "--db", market) == run
@@ -276,7 +276,7 @@ def test_a_rule_beside_others_in_one_configuration(assay, market, tmp_path):
     run = run_json(assay, "--config", "c.yaml", "--db", market)
     assert run["strategy"] == "dip+momentum"
     assert run["parameters"] == {
-        "dip.n": 12, "dip.low": 30, "dip.weight": 1,
+        "dip.n": 12, "dip.level": 30, "dip.weight": 1,
         "momentum.lookback": 40, "momentum.threshold": 0.1, "momentum.weight": 1,
     }  # fmt: skip
     assert_reproduced(assay, market, run["run_id"])

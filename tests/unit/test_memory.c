@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/assay_rule.h"
 #include "assay/assay_sample.h"
 #include "base/array.h"
 #include "indicator/function.h"
@@ -27,10 +28,14 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t size);
 
 void *__wrap_malloc(size_t size) {
     return fails_now() ? NULL : __real_malloc(size);
@@ -46,6 +51,14 @@ void *__wrap_realloc(void *block, size_t size) {
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
     return fails_now() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+char *__wrap_strdup(const char *text) {
+    return fails_now() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t size) {
+    return fails_now() ? NULL : __real_strndup(text, size);
 }
 
 /* Does the work with allocation N failing, N = 0, 1, 2 … until it succeeds; `work` cleans up after itself. Returns how many
@@ -409,6 +422,99 @@ static void test_indicators(void **state) {
     free_market(&m);
 }
 
+/* --- strategies that are made --- */
+
+/* A strategy is made whole or not at all: `expected` is the same one, made in peace. */
+static void check_made(assay_status status, const assay_strategy *made, const assay_strategy *expected) {
+    assert_true((status == ASSAY_OK) == (made != NULL));
+    if (made == NULL)
+        return;
+    assert_string_equal(made->name, expected->name);
+    assert_string_equal(made->reference, expected->reference);
+    assert_int_equal(made->n_params, expected->n_params);
+    for (uint32_t i = 0; i < made->n_params; i++)
+        assert_string_equal(made->params[i].name, expected->params[i].name);
+    for (uint32_t i = 0; i < made->n_kinds; i++)
+        assert_string_equal(made->kinds[i].reason_before, expected->kinds[i].reason_before);
+}
+
+/* A run of a configuration, made to fail at every allocation; the market is small, with gaps, splits and sectors. */
+static void fail_every_allocation_of_a_run(const assay_config *config) {
+    const random_spec spec = {
+        .seed = 8, .n_bars = 90, .n_symbols = 9, .gap = 0.05, .event = 0.02, .listings = true};
+    static const char *const sectors[] = {"X", "Y", NULL, "X", "Y", "Z", "X", "Y", "Z"};
+    matrix_market m = random_market(&spec);
+    assay_panel *panel = panel_of_market(&m, NULL, m.n_bars);
+    assert_int_equal(assay_panel_set_sectors(panel, sectors, NULL), ASSAY_OK);
+    assay_result *expected = NULL;
+    assay_error err = {0};
+    if (assay_run(panel, config, ASSAY_KEEP_ALL, &expected, &err) != ASSAY_OK)
+        fail_msg("%s", err.message);
+    assert_true(n_fills(expected) > 10);
+    run_state run = {panel, config, expected, ASSAY_KEEP_ALL};
+    assert_true(fail_every_allocation(run_and_compare, &run) > 15);
+    assay_result_destroy(expected);
+    assay_panel_destroy(panel);
+    free_market(&m);
+}
+
+static const assay_rule_line rule_lines[] = {
+    {"parameters", "n", "4 in 2..50"},
+    {"define", "trend", "ema(close, n) / lag(ema(close, n), 2) - 1"},
+    {"define", "rank", "cross_rank(trend)"},
+    {"rule", "buy", "trend > 0 and rank <= 4 and sector_rank(rsi(close, n)) < 3 and market_beta(10) < 5"},
+    {"rule", "sell", "bars_held >= 3 or macd_histogram(close, 3, 6, 4) < 0"},
+    {"rule", "score", "abs(trend)"},
+    {"rule", "reason", "Trend {trend:.2%}"},
+};
+
+static assay_status make_rule(void *state, assay_error *err) {
+    assay_strategy *rule = NULL;
+    assay_status status = assay_rule_create(NULL, rule_lines, LENGTH(rule_lines), &rule, NULL, err);
+    check_made(status, rule, state);
+    assay_strategy_destroy(rule);
+    return status;
+}
+
+static void test_rules(void **state) {
+    (void)state;
+    assay_strategy *rule = NULL;
+    assert_int_equal(assay_rule_create(NULL, rule_lines, LENGTH(rule_lines), &rule, NULL, NULL), ASSAY_OK);
+    assert_true(fail_every_allocation(make_rule, rule) > 30);
+    assay_config *config = config_of(rule, (const char *const[]){NULL});
+    fail_every_allocation_of_a_run(config);
+    assay_config_destroy(config);
+    assay_strategy_destroy(rule);
+}
+
+static assay_status make_ensemble(void *state, assay_error *err) {
+    const assay_strategy *members[] = {assay_strategy_at(0), assay_strategy_at(1), assay_strategy_at(2)};
+    assay_strategy *ensemble = NULL;
+    assay_status status = assay_ensemble_create(members, 3, &ensemble, err);
+    check_made(status, ensemble, state);
+    assay_strategy_destroy(ensemble);
+    return status;
+}
+
+static void test_ensembles(void **state) {
+    (void)state;
+    static const char *const ways[] = {"union", "vote", "sleeves"};
+    const assay_strategy *members[] = {assay_strategy_at(0), assay_strategy_at(1), assay_strategy_at(2)};
+    assay_strategy *ensemble = NULL;
+    assert_int_equal(assay_ensemble_create(members, 3, &ensemble, NULL), ASSAY_OK);
+    assert_true(fail_every_allocation(make_ensemble, ensemble) > 10);
+    for (size_t i = 0; i < LENGTH(ways); i++) {
+        assay_config *config = config_of(
+            ensemble,
+            (const char *const[]){"combine", ways[i], "momentum.lookback", "4", "momentum.threshold", "0.02",
+                                  "mean_reversion.lookback", "5", "mean_reversion.z_threshold", "0.8",
+                                  "sector_rotation.lookback", "6", "vote_threshold", "0.3", NULL});
+        fail_every_allocation_of_a_run(config);
+        assay_config_destroy(config);
+    }
+    assay_strategy_destroy(ensemble);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_building_a_panel),
@@ -418,6 +524,8 @@ int main(void) {
         cmocka_unit_test(test_a_configuration),
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_a_run_of_a_scripted_strategy),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_ensembles),
         cmocka_unit_test(test_indicators),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

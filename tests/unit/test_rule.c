@@ -113,6 +113,9 @@ static void deep_and_long_texts_are_refused(void **state) {
         assert_null(none);                                                                                   \
     } while (0)
 
+/* More than a number is read of: what stands behind must not get lost. */
+#define MANY_DIGITS "1000000000000000000000000000000000000000000000000000000000000000000000000"
+
 static void lines_that_make_no_rule(void **state) {
     (void)state;
     REFUSE("the rule does nothing", {"rule", "score", "1"});
@@ -130,6 +133,12 @@ static void lines_that_make_no_rule(void **state) {
     REFUSE("a reason shows one value", {"rule", "buy", "true"}, {"rule", "reason", "{close} {open}"});
     REFUSE("formats are", {"rule", "buy", "true"}, {"rule", "reason", "{close:d}"});
     REFUSE("unknown name", {"define", "unused", "nothing_like_it"}, {"rule", "buy", "true"});
+    REFUSE("'open' means something already", {"parameters", "open", "5"},
+           {"rule", "buy", "sma(open_price, 3) > open"});
+    REFUSE("'not' means something already", {"define", "not", "5"}, {"rule", "buy", "true"});
+    REFUSE("is no number", {"parameters", "n", MANY_DIGITS}, {"rule", "buy", "true"});
+    REFUSE("is no number", {"parameters", "n", "5 in 0.." MANY_DIGITS}, {"rule", "buy", "true"});
+    REFUSE("is no number", {"rule", "buy", "close > " MANY_DIGITS});
     REFUSE("is no name of a strategy", {"rule", "name", "a b"}, {"rule", "buy", "true"});
 }
 
