@@ -22,7 +22,7 @@ static const cli_option OPTIONS[N_OPTIONS] = {
     [OPT_DB] = {"db", "DIR", "the database folder"},
     [OPT_SYMBOLS] = {"symbols", "A,B,...", "these symbols; without it every symbol"},
     [OPT_COLUMNS] =
-        {"column", "NAME[=EXPRESSION]",
+        {"column", "NAME[=EXPR]",
          "a column of the table, or one of your own with what computes\n"
          "it, such as 'rsi_5=rsi(close, 5)'; any number of times; without\nit all that the table has"},
     [OPT_START] = {"start", "DATE", "write rows from here on; earlier prices warm windows up"},

@@ -198,7 +198,7 @@ const cli_command cli_cmd_run = {
                 "  assay run momentum --set lookback=20 --set threshold=0.10\n"
                 "  assay run mean_reversion --symbols AAPL,MSFT --start 2015-01-01 --end 2020-12-31\n"
                 "  assay run momentum mean_reversion --set combine=sleeves --set momentum.lookback=60\n"
-                "  assay run rule:examples/trend.yaml --set fast=10\n"
+                "  assay run rule:examples/rules/trend_stop.yaml --set fast=10\n"
                 "  assay run momentum mean_reversion --each --set fill=next_close\n"
                 "  assay run --config config.yaml --set slippage_bps=10 --format json",
     .options = OPTIONS,

@@ -35,7 +35,10 @@ const char *assay_graph_name(assay_graph *g, const char *name, size_t size) {
 /* --- equal nodes are one --- */
 
 static bool same_value(double a, double b) {
-    return memcmp(&a, &b, sizeof a) == 0;
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
 }
 
 static bool same_node(const assay_node *a, const assay_node *b) {
@@ -139,7 +142,7 @@ static assay_status check_product(const assay_node *a, const assay_node *b, int 
 
 static assay_status check_elementwise(const assay_graph *g, assay_node *node, assay_error *err) {
     const assay_node *a = &g->node[node->in[0]];
-    const assay_node *b = node->n_in > 1 ? &g->node[node->in[1]] : NULL;
+    const assay_node *b = &g->node[node->in[node->n_in > 1 ? 1 : 0]]; /* of one input: that one */
     int8_t power = 0;
     bool raw = false;
     switch (node->op) {

@@ -36,21 +36,24 @@ static int compare_names(const void *a, const void *b) {
 
 /* The distinct names in byte order, each a copy. */
 static assay_status name_sectors(assay_panel *p, const char *const *sectors, assay_error *err) {
-    for (size_t s = 0; s < p->n_symbols; s++) {
-        if (sectors[s] == NULL || sectors[s][0] == '\0')
+    const char **named = malloc((p->n_symbols + 1) * sizeof *named);
+    size_t n = 0;
+    for (size_t s = 0; s < p->n_symbols && named != NULL; s++)
+        if (sectors[s] != NULL && sectors[s][0] != '\0')
+            named[n++] = sectors[s];
+    if (n > 0)
+        qsort(named, n, sizeof *named, compare_names);
+    bool is_full = named != NULL;
+    for (size_t i = 0; i < n && is_full; i++) {
+        if (i > 0 && strcmp(named[i], named[i - 1]) == 0)
             continue;
-        size_t i = 0;
-        while (i < p->n_sectors && strcmp(p->sector_name[i], sectors[s]) != 0)
-            i++;
-        if (i < p->n_sectors)
-            continue;
-        p->sector_name[i] = strdup(sectors[s]);
-        if (p->sector_name[i] == NULL)
-            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors");
-        p->n_sectors++;
+        char *name = strdup(named[i]);
+        is_full = name != NULL;
+        if (is_full)
+            p->sector_name[p->n_sectors++] = name;
     }
-    qsort(p->sector_name, p->n_sectors, sizeof *p->sector_name, compare_names);
-    return ASSAY_OK;
+    free(named);
+    return is_full ? ASSAY_OK : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors");
 }
 
 assay_status assay_panel_set_sectors(assay_panel *p, const char *const *sectors, assay_error *err) {
@@ -65,7 +68,8 @@ assay_status assay_panel_set_sectors(assay_panel *p, const char *const *sectors,
     assay_status status = name_sectors(p, sectors, err);
     for (size_t s = 0; s < p->n_symbols && status == ASSAY_OK; s++) {
         uint32_t i = 0;
-        while (i < p->n_sectors && (sectors[s] == NULL || strcmp(p->sector_name[i], sectors[s]) != 0))
+        const char *own = sectors[s] == NULL ? "" : sectors[s];
+        while (i < p->n_sectors && strcmp(p->sector_name[i], own) != 0)
             i++;
         p->sector[s] = i < p->n_sectors ? i : ASSAY_NO_SECTOR;
     }

@@ -171,12 +171,14 @@ static assay_status plan_points(sweep *sw, const assay_config *const *configs, a
         sw->point[i].feature = sw->feature + at; /* the array no longer moves */
     qsort(sw->point, sw->n_points, sizeof *sw->point, compare_points);
     for (size_t i = 0; i < sw->n_points; i++) {
-        unit *last = sw->n_units == 0 ? NULL : &sw->unit[sw->n_units - 1];
-        if (last != NULL && last->end - last->begin < UNIT_POINTS &&
-            share_unit(&sw->point[last->begin], &sw->point[i]))
-            last->end = i + 1;
-        else
-            sw->unit[sw->n_units++] = (unit){i, i + 1};
+        unit *next = sw->unit + sw->n_units;
+        if (sw->n_units > 0 && next[-1].end - next[-1].begin < UNIT_POINTS &&
+            share_unit(&sw->point[next[-1].begin], &sw->point[i])) {
+            next[-1].end = i + 1;
+        } else {
+            *next = (unit){i, i + 1};
+            sw->n_units++;
+        }
     }
     return ASSAY_OK;
 }

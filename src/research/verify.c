@@ -37,7 +37,10 @@ typedef struct verification {
 /* --- comparing --- */
 
 static bool same_bits(double a, double b) {
-    return memcmp(&a, &b, sizeof a) == 0;
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
 }
 
 static const char *name_of(const assay_result *r, uint32_t symbol) {

@@ -414,10 +414,10 @@ static assay_status make_strategy(const signal_reading *r, const char *digits, a
         const assay_signal_rows rows = {.n_rows = r->n_rows,
                                         .source = r->source,
                                         .timestamp_us = arrays.time,
-                                        .symbol = arrays.text[SYMBOL - SYMBOL],
+                                        .symbol = arrays.text[0],
                                         .action =
                                             r->column[ACTION].present ? arrays.text[ACTION - SYMBOL] : NULL,
-                                        .strength = arrays.number[STRENGTH - STRENGTH],
+                                        .strength = arrays.number[0],
                                         .score = arrays.number[SCORE - STRENGTH],
                                         .target_position = arrays.number[TARGET - STRENGTH],
                                         .signal_type = arrays.text[TYPE - SYMBOL],

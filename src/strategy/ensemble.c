@@ -130,20 +130,21 @@ static char *join(const struct assay_ensemble *e, bool references) {
     size_t size = 1;
     for (uint32_t i = 0; i < e->n_members; i++) {
         const assay_strategy *s = e->member[i].strategy;
-        size += strlen(references && s->reference != NULL ? s->reference : e->member[i].name) + 1;
+        size += strlen(!references ? e->member[i].name : s->reference != NULL ? s->reference : s->name) + 1;
     }
-    char *text = malloc(size), *at = text;
+    char *text = malloc(size);
     if (text == NULL)
         return NULL;
-    *at = '\0';
+    char *end = text;
+    *end = '\0';
     for (uint32_t i = 0; i < e->n_members; i++) {
         const assay_strategy *s = e->member[i].strategy;
+        const char *name = !references ? e->member[i].name : s->reference != NULL ? s->reference : s->name;
         if (i > 0)
-            at = stpcpy(at, references ? "\n" : "+");
-        if (references)
-            at = stpcpy(at, s->reference != NULL ? s->reference : s->name);
-        else
-            at = stpcpy(at, e->member[i].name);
+            *end++ = references ? '\n' : '+';
+        size_t n = strlen(name);
+        memcpy(end, name, n + 1);
+        end += n;
     }
     return text;
 }

@@ -1,6 +1,7 @@
-"""What the documentation says, tried: the examples compile and run, the README's commands print what it shows, the
-reference pages are up to date, the tables have the documented columns, and links lead somewhere."""
+"""What the documentation says, tried: the examples compile and run, the commands of README and docs/strategies.md print what
+they show, the reference pages are up to date, the tables have the documented columns, and links lead somewhere."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,7 @@ def environment(assay_bin, **more):
     [
         ("momentum", [r"^total_return_pct +29\.7756 %$", r"^ALFA .* open ", r"Momentum: 14\.08%$"]),
         ("breakout", [r"^\d+ signals, \d+ fills$", r"^total_trades +\d+\.0000 trades$"]),
+        ("ensemble", [r"^0 of 15 runs look ahead $", r"^momentum +-?\d", r"^trend +-?\d"]),
     ],
 )
 def test_c_example(program, said, tmp_path):
@@ -70,7 +73,9 @@ def test_plugin_example(tmp_path):
 def console_commands(page):
     """(command, lines shown) of every `$ ` line in the page's console blocks, in order."""
     commands = []
-    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+    for block in re.findall(
+        r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
         for line in block.splitlines():
             if line.startswith("$ "):
                 commands.append((line[2:], []))
@@ -79,22 +84,30 @@ def console_commands(page):
     return commands
 
 
-def test_readme_commands(assay_bin, tmp_path):
+@pytest.mark.parametrize(("page", "least"), [("README.md", 8), ("docs/strategies.md", 15)])
+def test_commands_of_a_page(assay_bin, tmp_path, page, least):
     """Each line shown is printed, in this order; a line with … stands for any number of others."""
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    commands = console_commands(ROOT / "README.md")
-    assert len(commands) >= 8
+    for folder in ("examples", "include"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    commands = console_commands(ROOT / page)
+    assert len(commands) >= least
     for command, shown in commands:
         done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment(assay_bin), capture_output=True, text=True, timeout=300
+            re.sub(r"^python3 ", f"{sys.executable} ", command),
+            shell=True,
+            cwd=tmp_path,
+            env=environment(assay_bin),
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         refused = any(line.startswith("assay: ") for line in shown)
         assert (done.returncode != 0) == refused, f"$ {command}\n{done.stdout}{done.stderr}"
         printed = [" ".join(line.split()) for line in (done.stdout + done.stderr).splitlines()]
         at = 0
-        for line in (" ".join(line.split()) for line in shown if "…" not in line):
+        for line in (" ".join(line.split()) for line in shown if "…" not in line and line):
             assert line in printed[at:], (
-                f"README.md shows\n    {line}\nbut\n$ {command}\nprints\n{done.stdout}{done.stderr}"
+                f"{page} shows\n    {line}\nbut\n$ {command}\nprints\n{done.stdout}{done.stderr}"
             )
             at = printed.index(line, at) + 1
 
@@ -106,16 +119,120 @@ def test_example_configuration(assay_bin, tmp_path):
         "assay audit example --db db",
     ):
         done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment(assay_bin), capture_output=True, text=True, timeout=300
+            command,
+            shell=True,
+            cwd=tmp_path,
+            env=environment(assay_bin),
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+
+
+# --- rules, signals, ensembles ----------------------------------------------------------------------------------------------
+
+RULES = sorted((ROOT / "examples/rules").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def market(assay_bin, tmp_path_factory):
+    """A sample market with a table of fundamentals: a P/E of each symbol at the end of each quarter."""
+    folder = tmp_path_factory.mktemp("examples")
+    subprocess.run(
+        [assay_bin, "sample", "--db", folder / "db", "--symbols", "40", "--days", "500", "--quiet"],
+        check=True,
+    )
+    table = folder / "db/fundamental_analysis"
+    table.mkdir()
+    duckdb.sql(
+        f"""COPY (SELECT symbol, q AS timestamp, 5 + 40 * (hash(symbol || q::TEXT) % 1000) / 1000.0 AS pe_ratio
+                  FROM (SELECT DISTINCT symbol FROM read_parquet('{folder}/db/prices/**/*.parquet')) s,
+                       generate_series(TIMESTAMP '2014-09-30', TIMESTAMP '2016-12-31', INTERVAL 3 MONTH) g(q))
+            TO '{table}/0.parquet' (FORMAT parquet)"""
+    )
+    return folder
+
+
+def tell(assay_bin, folder, *args):
+    done = subprocess.run(
+        [assay_bin, *map(str, args)],
+        cwd=folder,
+        env=environment(assay_bin),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"$ assay {' '.join(map(str, args))}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def check_run(assay_bin, folder, run_id, *strategy):
+    """Runs, and asks everything that can be asked of a run; its summary."""
+    summary = json.loads(
+        tell(assay_bin, folder, "run", *strategy, "--db", "db", "--run-id", run_id, "--format", "json")
+    )
+    assert summary["tables"]["backtest_signals"] > 0 and summary["tables"]["backtest_fills"] > 0
+    assert f"{run_id}: ok" in tell(assay_bin, folder, "audit", run_id, "--db", "db")
+    assert "every table is the same" in tell(assay_bin, folder, "reproduce", run_id, "--db", "db")
+    assert "no decision depends on the future" in tell(
+        assay_bin, folder, "verify", *strategy, "--db", "db", "--cuts", 2
+    )
+    return summary
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.stem)
+def test_example_rule(assay_bin, market, rule):
+    summary = check_run(assay_bin, market, f"rule-{rule.stem}", f"rule:{rule}")
+    if summary["strategy"].startswith("rule_"):  # what it is written after
+        built_in = tell(
+            assay_bin, market, "run", rule.stem, "--db", "db", "--format", "json", "--no-store", "--quiet"
+        )
+        assert json.loads(built_in)["metrics"] == summary["metrics"]
+
+
+def test_example_ensemble(assay_bin, market):
+    summary = check_run(assay_bin, market, "ensemble", "--config", ROOT / "examples/ensemble.yaml")
+    assert summary["strategy"] == "momentum+mean_reversion+trend"
+
+
+def test_example_signals(assay_bin, market):
+    script = ROOT / "examples/signals/make_signals.py"
+    done = subprocess.run(
+        [sys.executable, script, "db", "signals.parquet"], cwd=market, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    n_signals = int(re.search(r"(\d+) signals$", done.stdout).group(1))
+    summary = check_run(assay_bin, market, "signals", "signals:signals.parquet")
+    assert summary["tables"]["backtest_signals"] == n_signals
+    stored = duckdb.sql(
+        f"SELECT DISTINCT reason FROM read_parquet('{market}/db/backtest_signals/**/signals.parquet')"
+    )
+    assert {reason for (reason,) in stored.fetchall()} == {"Much traded", "Quiet again"}
+
+
+def test_examples_are_listed():
+    listed = (ROOT / "examples/README.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "examples").rglob("*")):
+        name = str(path.relative_to(ROOT / "examples"))
+        is_built = path.suffix in (".so", ".o", ".pyc") or path.name == "__pycache__"
+        if path.is_file() and path.name != "README.md" and not is_built:
+            assert f"`{name}`" in listed, f"examples/README.md does not mention {name}"
+
+
+def test_the_rule_shown_is_the_example():
+    page = (ROOT / "docs/strategies.md").read_text(encoding="utf-8")
+    shown = re.search(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL).group(1)
+    assert shown in (ROOT / "examples/rules/trend_stop.yaml").read_text(encoding="utf-8")
 
 
 # --- the reference pages ----------------------------------------------------------------------------------------------
 
 
 def test_written_pages_are_up_to_date():
-    done = subprocess.run([sys.executable, ROOT / "tools/make-docs", "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/make-docs", "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -131,7 +248,9 @@ def test_result_tables_have_the_documented_columns(assay_bin, tmp_path):
     env = environment(assay_bin)
 
     def run(*args):
-        done = subprocess.run([assay_bin, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [assay_bin, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
