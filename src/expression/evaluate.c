@@ -285,6 +285,9 @@ static assay_status borrow(evaluator *e, const assay_node *node, assay_layout la
 
 static assay_status make(evaluator *e, uint32_t index, assay_layout layout, const double **out) {
     uint32_t at = e->alias[index];
+    /* A column is a number, also one that is computed of prices: in own time it is what the calendar shows. */
+    if (layout == ASSAY_OWN_TIME && e->graph->node[at].power != e->graph->node[index].power)
+        at = index;
     const assay_node *node = &e->graph->node[at];
     if (e->made[layout][at] == NULL) {
         assay_status status = borrow(e, node, layout, &e->made[layout][at]);
@@ -371,6 +374,8 @@ static void end(evaluator *e) {
 static void mark_needed(evaluator *e, uint32_t index) {
     uint32_t at = e->alias[index];
     const assay_node *node = &e->graph->node[at];
+    if (at != index)
+        e->needed[index] = true;
     if (e->needed[at])
         return;
     e->needed[at] = true;

@@ -275,6 +275,35 @@ static void columns(void **state) {
     assay_panel_destroy(panel);
 }
 
+/* In a window, too, a computed column is what it would be if the data had it: over splits it keeps the scale of each bar. */
+static void computed_columns_in_windows(void **state) {
+    (void)state;
+    assay_panel *computed = panel_of_sample(40, 400, 3), *given = panel_of_sample(40, 400, 3);
+    size_t size = assay_panel_n_bars(given) * assay_panel_n_symbols(given) * sizeof(double);
+    size_t n_other = 0;
+    for (size_t i = 0; assay_indicator_at(i) != NULL; i++) {
+        const char *name = assay_indicator_at(i)->column;
+        char lagged[80], price[80], function[200];
+        double *values = values_of(computed, name);
+        assert_int_equal(assay_panel_add_column(given, name, values, NULL), ASSAY_OK);
+        snprintf(lagged, sizeof lagged, "lag(%s, 1)", name);
+        snprintf(price, sizeof price, "sma(close / %s, 3)", name);
+        snprintf(function, sizeof function, "lag(%s, 1)", assay_indicator_at(i)->expression);
+        double *own = values_of(computed, lagged), *other = values_of(given, lagged);
+        assert_memory_equal(own, other, size);
+        double *split = values_of(computed, function);
+        n_other += memcmp(own, split, size) != 0;
+        double *ratio = values_of(computed, price), *other_ratio = values_of(given, price);
+        assert_memory_equal(ratio, other_ratio, size);
+        double *const all[] = {values, own, other, split, ratio, other_ratio};
+        for (size_t k = 0; k < LENGTH(all); k++)
+            free(all[k]);
+    }
+    assert_true(n_other >= 5); /* there were splits: a price's past follows them */
+    assay_panel_destroy(given);
+    assay_panel_destroy(computed);
+}
+
 /* What is written of a node reads back as the same node. */
 static void written_text_reads_back(void **state) {
     (void)state;
@@ -467,6 +496,7 @@ int main(void) {
         cmocka_unit_test(arithmetic_and_logic),
         cmocka_unit_test(prices_are_as_of_the_bar),
         cmocka_unit_test(columns),
+        cmocka_unit_test(computed_columns_in_windows),
         cmocka_unit_test(written_text_reads_back),
         cmocka_unit_test(built_in_strategies_as_rules),
         cmocka_unit_test(a_rule_with_positions),
