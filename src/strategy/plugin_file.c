@@ -224,13 +224,13 @@ void assay_plugin_file_reset(assay_plugin_file *file) {
 
 /* --- what is loaded --- */
 
-/* Without the guards that AddressSanitizer puts between a plugin's constants: they are in the file as well. */
-__attribute__((no_sanitize("address"))) static bool is_same(const unsigned char *memory,
-                                                            const unsigned char *bytes, size_t size) {
-    size_t n = 0;
-    while (n < size && memory[n] == bytes[n])
-        n++;
-    return n == size;
+/* A plugin built with AddressSanitizer has red zones between its constants, which memcmp would report. */
+__attribute__((no_sanitize_address)) static bool holds(const unsigned char *memory,
+                                                       const unsigned char *bytes, size_t size) {
+    size_t same = 0;
+    while (same < size && memory[same] == bytes[same])
+        same++;
+    return same == size;
 }
 
 bool assay_plugin_file_is_loaded(const assay_plugin_file *file, const void *base) {
@@ -241,17 +241,16 @@ bool assay_plugin_file_is_loaded(const assay_plugin_file *file, const void *base
         elf_segment segment = segment_at(file, &header, i);
         if (segment.p_type != PT_LOAD)
             continue;
-        if (memory ==
-            NULL) { /* the first begins at `base` with the headers; the same ones, the same layout */
+        if (memory == NULL) { /* the first begins at `base` with the headers; the same, the same layout */
             if (segment.p_offset != 0 || segment.p_filesz < headers_end ||
-                !is_same(base, file->bytes, sizeof header) ||
-                !is_same((const unsigned char *)base + header.e_phoff, file->bytes + header.e_phoff,
-                         headers_end - header.e_phoff))
+                !holds(base, file->bytes, sizeof header) ||
+                !holds((const unsigned char *)base + header.e_phoff, file->bytes + header.e_phoff,
+                       headers_end - header.e_phoff))
                 return false;
             memory = (const unsigned char *)base - segment.p_vaddr;
         }
         if ((segment.p_flags & (PF_W | PF_X)) == 0 &&
-            !is_same(memory + segment.p_vaddr, file->bytes + segment.p_offset, segment.p_filesz))
+            !holds(memory + segment.p_vaddr, file->bytes + segment.p_offset, segment.p_filesz))
             return false;
     }
     return true;
