@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 GRID = ["--axis", "lookback=5:60:5", "--axis", "threshold=0.02:0.2:0.02"]
 RECORDS = ["backtest_trades", "backtest_metrics", "backtest_signals", "backtest_fills"]

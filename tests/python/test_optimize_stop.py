@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 # 20,000 points in five batches.
 PLAN = [

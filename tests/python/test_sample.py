@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 COLUMNS = "timestamp, symbol, open_price, high_price, low_price, close_price, volume"
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_store_support import bars, write
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 OWN = [
     "timestamp",
     "symbol",

@@ -165,6 +165,7 @@ def check_after_kill(assay, case, folder):
     return state == case.new
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", [RunCase, ImportCase])
 def test_killed_at_every_step(assay, killed, tmp_path, case):
     case = case(assay, tmp_path / "db")
@@ -185,6 +186,7 @@ def test_killed_at_every_step(assay, killed, tmp_path, case):
     assert not outcomes[0] and outcomes[-1]
 
 
+@pytest.mark.long
 def test_killed_while_recovering(assay, killed, tmp_path):
     """A journal is finished by the next process; killed in turn, by the one after it."""
     case = ImportCase(assay, tmp_path / "db")

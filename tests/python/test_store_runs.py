@@ -14,7 +14,7 @@ import pytest
 from test_store_import import limited, snapshot
 from test_store_support import StoreError, bars, library, write
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 TABLES = ["runs", "trades", "metrics", "signals", "fills", "results"]
 STAMP, TEXT, REAL, WHOLE = pa.timestamp("us"), pa.string(), pa.float64(), pa.int64()
 

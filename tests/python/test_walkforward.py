@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 AXES = ["--axis", "lookback=5:25:5", "--axis", "threshold=0.02:0.1:0.04"]
 TABLES = ["runs", "trades", "metrics", "signals", "fills", "results"]
