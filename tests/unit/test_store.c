@@ -158,7 +158,7 @@ static void test_values_as_they_become_known(void **state) {
         *value = facts[i].value;
     }
     assay_dated_rows_spread(&rows, panel, 2 * day, columns);
-    static const double wanted[12] = {NAN, 5, 11, 7, 11, 7, 30, 7, 30, NAN, 30, NAN};
+    static const double wanted[12] = {(double)NAN, 5, 11, 7, 11, 7, 30, 7, 30, (double)NAN, 30, (double)NAN};
     for (size_t i = 0; i < 12; i++) {
         bool is_missing = isnan(wanted[i]) != 0;
         assert_int_equal(isnan(spread[i]) != 0, is_missing);
