@@ -42,6 +42,11 @@ def test_market_of(kind, seed):
         pytest.skip("rounding could decide")
 
 
+# Open: 174, the reference keeps a position of 1.3e-14 shares that the program closes as a residue; 231, the program rebalances
+# a position on the bar on which it is reduced, and the reference does not.
+DIFFERENT = [("portfolio_beta", 174), ("portfolio_beta", 231)]
+
+
 def long_enough(request):
     if "long" not in request.config.getoption("markexpr") and not os.environ.get("ASSAY_LONG"):
         pytest.skip("long: choose it with -m long or ASSAY_LONG=1")
@@ -60,5 +65,14 @@ def test_more_markets(first, request):
 @pytest.mark.parametrize("kind", compare.markets.KINDS)
 def test_more_markets_of(kind, first, request):
     long_enough(request)
-    verdicts = [check(seed, kind) for seed in range(first, first + 20)]
+    seeds = [seed for seed in range(first, first + 20) if (kind, seed) not in DIFFERENT]
+    verdicts = [check(seed, kind) for seed in seeds]
     assert verdicts.count("same") >= 12
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "seed"), DIFFERENT)
+@pytest.mark.xfail(strict=True, reason="the program and the reference differ, and it is not known which is right")
+def test_known_differences(kind, seed, request):
+    long_enough(request)
+    check(seed, kind)
