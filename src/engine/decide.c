@@ -380,7 +380,8 @@ assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err) {
     double basis = s->sizing_basis == ASSAY_BASIS_EQUITY ? st->book->equity : st->book->initial_capital;
     assay_decision_bar bar = {.t = t,
                               .close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride,
-                              .full = s->max_position_pct * basis,
+                              .full =
+                                  s->max_position_pct * fmax(basis, 0), /* ruined, it wants no positions */
                               .no_openings = st->book->ruined != 0};
     decision_context context = {st, &bar};
     assay_status status = st->n_asked > 1 ? assay_combine_signals(st, &bar, err)

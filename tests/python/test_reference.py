@@ -42,9 +42,8 @@ def test_market_of(kind, seed):
         pytest.skip("rounding could decide")
 
 
-# Open: 174, the reference keeps a position of 1.3e-14 shares that the program closes as a residue; 231, at ruin the program
-# sells 0.0209 for a REDUCE where 0.0197 is held, and buys the rest back.
-DIFFERENT = [("portfolio_beta", 174), ("portfolio_beta", 231)]
+# Open: the reference keeps a position of 1.3e-14 shares that the program closes as a residue.
+DIFFERENT = [("portfolio_beta", 174)]
 
 
 def long_enough(request):
