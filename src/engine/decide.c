@@ -30,6 +30,12 @@ static double round_opening(const assay_settings *s, double quantity) {
     return s->lot_size > 0 ? floor(quantity / s->lot_size) * s->lot_size : quantity;
 }
 
+double assay_full_position(const assay_stepper *st) {
+    const assay_settings *s = assay_stepper_settings(st);
+    double basis = s->sizing_basis == ASSAY_BASIS_EQUITY ? st->book->equity : st->book->initial_capital;
+    return s->max_position_pct * fmax(basis, 0);
+}
+
 double assay_opening_quantity(const assay_settings *s, double target, double full, double close) {
     return round_opening(s, target * full / close);
 }
@@ -375,13 +381,10 @@ static assay_status decide_emitted(void *context, const assay_signal *signal, as
 }
 
 assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err) {
-    const assay_settings *s = assay_stepper_settings(st);
     const assay_panel *p = st->market->panel;
-    double basis = s->sizing_basis == ASSAY_BASIS_EQUITY ? st->book->equity : st->book->initial_capital;
     assay_decision_bar bar = {.t = t,
                               .close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride,
-                              .full =
-                                  s->max_position_pct * fmax(basis, 0), /* ruined, it wants no positions */
+                              .full = assay_full_position(st),
                               .no_openings = st->book->ruined != 0};
     decision_context context = {st, &bar};
     assay_status status = st->n_asked > 1 ? assay_combine_signals(st, &bar, err)

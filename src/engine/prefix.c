@@ -401,15 +401,11 @@ static assay_status decide_pending(assay_stepper *st, const assay_prefix_row *ro
 }
 
 assay_status assay_prefix_decide(assay_stepper *st, size_t t, assay_error *err) {
-    const assay_settings *s = assay_stepper_settings(st);
     const assay_prefix_row *row = &st->prefix->decided;
     double threshold = threshold_of(st);
     (void)t;
     st->n_blocked = 0;
-    st->prefix_full = st->book->ruined != 0 ? 0
-                                            : s->max_position_pct * (s->sizing_basis == ASSAY_BASIS_EQUITY
-                                                                         ? st->book->equity
-                                                                         : st->book->initial_capital);
+    st->prefix_full = st->book->ruined != 0 ? 0 : assay_full_position(st);
     assay_status status = decide_held(st, row, threshold, err);
     if (status == ASSAY_OK && st->book->n_orders != 0)
         status = decide_pending(st, row, threshold, err);

@@ -152,6 +152,9 @@ double assay_commission(const assay_settings *s, double quantity, double price);
 /* Steps 7 and 8: asks the strategy and turns its signals into orders. */
 ASSAY_NODISCARD assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err);
 
+/* The money of a full position: 0 once equity is below 0, for an account without money wants no positions. */
+double assay_full_position(const assay_stepper *st);
+
 /* Shares of an opening worth target x full at a close, in whole lots. */
 double assay_opening_quantity(const assay_settings *s, double target, double full, double close);
 

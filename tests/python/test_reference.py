@@ -42,6 +42,11 @@ def test_market_of(kind, seed):
         pytest.skip("rounding could decide")
 
 
+def test_equity_below_zero():
+    """A REDUCE on the bar of ruin never sells more than is held."""
+    assert check(231, "portfolio_beta") == "same"
+
+
 # Open: the reference keeps a position of 1.3e-14 shares that the program closes as a residue.
 DIFFERENT = [("portfolio_beta", 174)]
 
