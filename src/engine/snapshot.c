@@ -83,6 +83,8 @@ assay_status assay_snapshot_take(assay_portfolio *p, size_t t, assay_error *err)
     row.cumulative_return = equity / initial - 1;
     p->peak_equity = assay_max(p->peak_equity, equity);
     row.drawdown = equity / p->peak_equity - 1;
+    if (row.drawdown > -1e-12)
+        row.drawdown = 0;
     row.turnover = turnover == 0 ? 0 : equity > 0 ? turnover / equity : ASSAY_NAN;
     return assay_recorder_add_snapshot(&p->recorder, &row, err);
 }

@@ -71,7 +71,7 @@ static double find_max_drawdown(const assay_metric_input *in) {
         peak = fmax(peak, in->equity[i]);
         worst = fmin(worst, in->equity[i] / peak - 1);
     }
-    return worst;
+    return worst > -1e-12 ? 0 : worst; /* rounding is not a drawdown, as it is not a return */
 }
 
 /* --- trades --- */

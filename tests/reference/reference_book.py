@@ -282,14 +282,15 @@ class Book:
         closing.commission += commission
         closing.slippage += slippage
         total, left = position.quantity(), quantity
+        everything = total - quantity < TINY * total        # §5: a position of which less would stay goes whole
         for lot in list(reversed(position.lots) if self.set["lot_method"] == "lifo" else position.lots):
             if self.set["lot_method"] == "average":
                 part = lot.quantity * (quantity / total)
             else:
                 part = min(left, lot.quantity)
-            if part <= 0:
+            if part <= 0 and not everything:
                 continue
-            if lot.quantity - part < TINY * lot.quantity:
+            if everything or lot.quantity - part < TINY * lot.quantity:
                 part = lot.quantity
             left -= part
             share = part / lot.quantity

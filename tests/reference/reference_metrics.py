@@ -46,6 +46,7 @@ def metrics(initial, equity, trades, periods=252):
     for e in equity:
         peak = max(peak, e)
         worst = min(worst, e / peak - 1)
+    worst = 0.0 if worst > -1e-12 else worst
     closed = [t for t in trades if t["status"] == "closed"]
     wins = [t["pnl"] for t in closed if t["pnl"] > 0]
     losses = [-t["pnl"] for t in closed if t["pnl"] < 0]

@@ -132,6 +132,8 @@ static void test_no_volatility(void **state) {
     assert_number(value_of(values, "sharpe_ratio"), NO_VALUE);
     assert_number(value_of(values, "sortino_ratio"), NO_VALUE);
     assert_number(value_of(values, "sharpe_arithmetic"), NO_VALUE);
+    assert_number(value_of(values, "max_drawdown_pct"), 0);
+    assert_number(value_of(values, "calmar_ratio"), NO_VALUE);
     free(values);
     for (size_t i = 0; i < LENGTH(equity); i++)
         equity[i] = 100000;
