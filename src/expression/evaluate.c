@@ -201,14 +201,9 @@ static assay_status make_leaves(evaluator *e, const assay_rows *rows, assay_layo
     return ASSAY_OK;
 }
 
-ASSAY_SIMD static void mask_row(size_t n, const double *restrict mask, const double *restrict x,
-                                double *restrict out) {
-    for (size_t i = 0; i < n; i++)
-        out[i] = mask[i] == mask[i] ? x[i] : mask[i];
-}
-
-/* Where a symbol has no bar of its own there is no value, whatever the expression makes of nothing. */
-static assay_status run_rows(evaluator *e, uint32_t node, assay_layout layout, double *out) {
+/* Where a symbol has no bar of its own there is no value, whatever the expression makes of nothing. `width`: of the rows of
+ * `out`, stride or n_symbols. */
+static assay_status run_rows(evaluator *e, uint32_t node, assay_layout layout, double *out, size_t width) {
     const assay_panel *p = e->panel;
     const double *own = layout == ASSAY_OWN_TIME ? p->own_price : p->column[ASSAY_COLUMN_CLOSE];
     assay_rows rows;
@@ -217,18 +212,14 @@ static assay_status run_rows(evaluator *e, uint32_t node, assay_layout layout, d
         assay_rows_plan(&rows, e->graph, &node, 1, layout, e->factors != NULL, false, 0, e->err);
     if (status == ASSAY_OK)
         status = make_leaves(e, &rows, layout, &l);
-    double *row = malloc(p->stride * sizeof *row);
-    if (status == ASSAY_OK && row == NULL)
-        status = assay_error_set(e->err, ASSAY_E_NOMEM, "out of memory for %zu symbols", p->n_symbols);
     for (size_t t = 0; status == ASSAY_OK && t < p->n_bars; t++) {
         for (size_t i = 0; i < rows.n_leaves; i++) {
             if (l.matrix[i] != NULL)
                 l.row[i] = l.matrix[i] + t * p->stride;
         }
-        assay_rows_run(&rows, l.row, p->stride, NULL, &row);
-        mask_row(p->stride, own + t * p->stride, row, out + t * p->stride);
+        double *row = out + t * width;
+        assay_rows_run(&rows, l.row, width, NULL, own + t * p->stride, &row);
     }
-    free(row);
     free(l.matrix);
     free(l.row);
     free(l.constant);
@@ -261,7 +252,7 @@ static assay_status fill(evaluator *e, uint32_t index, assay_layout layout, doub
     case ASSAY_OP_COLUMN:
         break;
     default:
-        return run_rows(e, index, layout, out);
+        return run_rows(e, index, layout, out, e->panel->stride);
     }
     status = make(e, index, ASSAY_CALENDAR, &other);
     if (status != ASSAY_OK)
@@ -424,6 +415,24 @@ assay_status assay_evaluate(const assay_panel *panel, assay_graph *graph, const 
         status = make_root(&e, roots[i], out[i]);
         if (status == ASSAY_OK)
             forget(&e, roots, i + 1, n_roots);
+    }
+    end(&e);
+    return status;
+}
+
+/* An operation is written row by row to where it belongs; what else a root can be is a matrix first. */
+assay_status assay_evaluate_symbols(const assay_panel *panel, assay_graph *graph, uint32_t root, double *out,
+                                    assay_error *err) {
+    evaluator e = {.panel = panel, .graph = graph, .err = err};
+    assay_status status = begin(&e, err);
+    uint32_t at = status == ASSAY_OK ? e.alias[root] : root;
+    const double *matrix = NULL;
+    if (status == ASSAY_OK && assay_op_is_elementwise(graph->node[at].op)) {
+        status = run_rows(&e, at, ASSAY_CALENDAR, out, panel->n_symbols);
+    } else if (status == ASSAY_OK) {
+        status = make(&e, root, ASSAY_CALENDAR, &matrix);
+        for (size_t t = 0; status == ASSAY_OK && t < panel->n_bars; t++)
+            memcpy(out + t * panel->n_symbols, matrix + t * panel->stride, panel->n_symbols * sizeof *out);
     }
     end(&e);
     return status;

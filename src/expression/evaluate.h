@@ -11,4 +11,8 @@ ASSAY_NODISCARD assay_status assay_evaluate(const assay_panel *panel, assay_grap
                                             const uint32_t *roots, uint32_t n_roots, double *const *out,
                                             assay_error *err);
 
+/* The same of one root into n_bars x n_symbols values, without the padding of the panel's rows. */
+ASSAY_NODISCARD assay_status assay_evaluate_symbols(const assay_panel *panel, assay_graph *graph,
+                                                    uint32_t root, double *out, assay_error *err);
+
 #endif

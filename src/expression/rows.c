@@ -356,8 +356,14 @@ static void run_code(const assay_instruction *code, const double *const *slot, s
         row_calls(code->op, n, a, b, out);
 }
 
+ASSAY_SIMD static void mask_row(size_t n, const double *restrict mask, const double *restrict x,
+                                double *restrict out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = mask[i] == mask[i] ? x[i] : mask[i];
+}
+
 void assay_rows_run(const assay_rows *r, const double *const *leaf, size_t n, const assay_cross_bar *bar,
-                    double *const *out) {
+                    const double *mask, double *const *out) {
     const double *slot[MOST_SLOTS];
     for (size_t i = 0; i < r->n_registers; i++)
         slot[r->n_leaves + i] = r->registers + i * r->width;
@@ -368,7 +374,9 @@ void assay_rows_run(const assay_rows *r, const double *const *leaf, size_t n, co
         for (size_t i = 0; i < r->n_code; i++)
             run_code(&r->code[i], slot, size, bar, r->registers + (r->code[i].out - r->n_leaves) * r->width);
         for (size_t i = 0; i < r->n_roots; i++) {
-            if (out[i] != NULL)
+            if (out[i] != NULL && mask != NULL)
+                mask_row(size, mask + first, slot[r->root[i]], out[i] + first);
+            else if (out[i] != NULL)
                 memcpy(out[i] + first, slot[r->root[i]], size * sizeof(double));
         }
     }

@@ -48,9 +48,9 @@ ASSAY_NODISCARD assay_status assay_rows_plan(assay_rows *rows, const assay_graph
                                              bool factors, bool raw, size_t n_cross, assay_error *err);
 void assay_rows_reset(assay_rows *rows);
 
-/* Computes n symbols. leaf[i]: row of leaf i; `bar`: for cross-sections, else NULL; out[i]: where to write result i, NULL: not
- * wanted. */
+/* Computes n symbols. leaf[i]: row of leaf i; `bar`: for cross-sections, else NULL; `mask`: NULL, or results are NaN where it
+ * is; out[i]: where to write result i, NULL: not wanted. */
 void assay_rows_run(const assay_rows *rows, const double *const *leaf, size_t n, const assay_cross_bar *bar,
-                    double *const *out);
+                    const double *mask, double *const *out);
 
 #endif

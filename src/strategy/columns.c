@@ -76,20 +76,6 @@ const assay_indicator *assay_indicator_at(size_t index) {
 
 /* --- an expression by itself --- */
 
-static assay_status compute(const assay_panel *panel, assay_graph *graph, uint32_t node, double *out_values,
-                            assay_error *err) {
-    double *matrix = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof *matrix);
-    if (matrix == NULL)
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols", panel->n_bars,
-                               panel->n_symbols);
-    assay_status status = assay_evaluate(panel, graph, &node, 1, &matrix, err);
-    for (size_t t = 0; status == ASSAY_OK && t < panel->n_bars; t++)
-        memcpy(out_values + t * panel->n_symbols, matrix + t * panel->stride,
-               panel->n_symbols * sizeof *matrix);
-    free(matrix);
-    return status;
-}
-
 assay_status assay_expression_compute(const assay_panel *panel, const char *expression, double *out_values,
                                       assay_error *err) {
     const assay_scope nothing = {0};
@@ -106,7 +92,7 @@ assay_status assay_expression_compute(const assay_panel *panel, const char *expr
                                  "'%.200s' needs a portfolio: positions are known to a strategy alone",
                                  expression);
     else
-        status = compute(panel, &graph, node, out_values, err);
+        status = assay_evaluate_symbols(panel, &graph, node, out_values, err);
     assay_graph_reset(&graph);
     return status;
 }

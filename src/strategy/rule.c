@@ -366,7 +366,7 @@ assay_status assay_rule_on_bar(void *state, const double *params, const assay_vi
     if (st->rule->decides_by_sector != NULL && st->cross.sector == NULL)
         return assay_cross_refuse_sectors(st->rule->decides_by_sector, err);
     set_leaves(st, view);
-    assay_rows_run(&st->rows, st->row, st->n, &st->cross, st->result);
+    assay_rows_run(&st->rows, st->row, st->n, &st->cross, NULL, st->result);
     for (size_t s = 0; s < st->n; s++) {
         for (int i = 0; i < n_actions; i++) {
             if (!holds(st, action[i], s) || isnan(close[s]))
