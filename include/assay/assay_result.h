@@ -27,8 +27,9 @@ typedef enum assay_signal_status {
     ASSAY_SIGNAL_BELOW_MINIMUM = 5,
     ASSAY_SIGNAL_RISK_LIMITED = 6,
     ASSAY_SIGNAL_ORDERED = 7,
-    ASSAY_SIGNAL_OVERRULED = 8, /* combine: union; another strategy's exit of this bar wins */
-    ASSAY_SIGNAL_VOTED = 9      /* combine: vote; counted, the vote decides */
+    ASSAY_SIGNAL_OVERRULED = 8,       /* combine: union; another strategy's exit of this bar wins */
+    ASSAY_SIGNAL_VOTED = 9,           /* combine: vote; counted, the vote decides */
+    ASSAY_SIGNAL_NOT_IN_UNIVERSE = 10 /* its symbol is not in the universe at that bar */
 } assay_signal_status;
 
 typedef enum assay_outcome {

@@ -7,6 +7,7 @@
 #include "base/simd.h"
 #include "engine/stepper.h"
 #include "engine/view.h"
+#include "market/universe.h"
 
 /* An order in the making. */
 typedef struct wish {
@@ -204,7 +205,9 @@ static assay_status decide_signal(assay_stepper *st, const assay_decision_bar *b
     double target = signal->target_position;
     wish wanted = {0};
     assay_signal_status decided = ASSAY_SIGNAL_HOLD;
-    if (signal->action != ASSAY_ACTION_HOLD) {
+    if (signal->action != ASSAY_ACTION_HOLD && bar->outside != NULL && bar->outside[signal->symbol] != 0) {
+        decided = ASSAY_SIGNAL_NOT_IN_UNIVERSE;
+    } else if (signal->action != ASSAY_ACTION_HOLD) {
         bool opening = signal->action != ASSAY_ACTION_REDUCE;
         if (s->target_scaled_by_strength != 0 && opening)
             target *= signal->strength;
@@ -385,6 +388,7 @@ assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err) {
     assay_decision_bar bar = {.t = t,
                               .close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride,
                               .full = assay_full_position(st),
+                              .outside = assay_panel_outside(p, t),
                               .no_openings = st->book->ruined != 0};
     decision_context context = {st, &bar};
     assay_status status = st->n_asked > 1 ? assay_combine_signals(st, &bar, err)

@@ -20,9 +20,9 @@ const char *assay_side_name(int side) {
 }
 
 const char *assay_signal_status_name(int status) {
-    static const char *const names[] = {
-        "hold",          "already_ordered", "no_position", "already_held", "at_target",
-        "below_minimum", "risk_limited",    "ordered",     "overruled",    "voted"};
+    static const char *const names[] = {"hold",      "already_ordered", "no_position",    "already_held",
+                                        "at_target", "below_minimum",   "risk_limited",   "ordered",
+                                        "overruled", "voted",           "not_in_universe"};
     return NAME_AT(names, status);
 }
 

@@ -24,6 +24,10 @@ bool assay_prefix_possible(const assay_config *config) {
            s->slippage_model != ASSAY_SLIPPAGE_IMPACT;
 }
 
+bool assay_prefix_suits(const assay_panel *panel) {
+    return panel->outside == NULL;
+}
+
 bool assay_prefix_compatible(const assay_config *a, const assay_config *b) {
     const assay_settings *x = &a->settings, *y = &b->settings;
     return x->fill == y->fill && x->slippage_model == y->slippage_model &&

@@ -168,9 +168,10 @@ void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side si
 /* What a bar fixes for all its signals. */
 typedef struct assay_decision_bar {
     size_t t;
-    const double *close; /* raw closes */
-    double full;         /* money of a full position */
-    bool no_openings;    /* ruined */
+    const double *close;    /* raw closes */
+    double full;            /* money of a full position */
+    const uint8_t *outside; /* symbols that are not in the universe; NULL: none */
+    bool no_openings;       /* ruined */
 } assay_decision_bar;
 
 /* Decides about a signal, records it with the decision, makes its order. */
@@ -186,6 +187,14 @@ assay_side assay_signal_side(assay_stepper *st, const assay_decision_bar *bar, c
 typedef assay_status assay_signal_accept(void *context, const assay_signal *signal, assay_error *err);
 ASSAY_NODISCARD assay_status assay_ask(assay_stepper *st, const assay_decision_bar *bar, assay_asked *asked,
                                        assay_signal_accept *accept, void *context, assay_error *err);
+
+/* --- leave.c --- */
+
+/* Before anything fills: pending orders that would open, raise or turn around what is outside the universe at bar t end. */
+ASSAY_NODISCARD assay_status assay_universe_drop_openings(assay_stepper *st, size_t t, assay_error *err);
+/* What is held outside the universe gets an order that closes it. *out_some: an order was made. */
+ASSAY_NODISCARD assay_status assay_universe_leave(assay_stepper *st, size_t t, bool *out_some,
+                                                  assay_error *err);
 
 /* --- combine.c --- */
 

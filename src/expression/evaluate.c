@@ -22,6 +22,7 @@
 #include "expression/names.h"
 #include "expression/rows.h"
 #include "indicator/market_beta.h"
+#include "market/universe.h"
 
 typedef struct evaluator {
     const assay_panel *panel;
@@ -147,17 +148,19 @@ static assay_status run_cross(evaluator *e, const assay_node *node, double *out)
     const assay_cross *cross = assay_cross_at(node->number);
     double number = node->n_numbers == 0 ? 0 : assay_scalar_value(e->graph, node->number_in[0], NULL);
     const double *x = NULL;
-    if (cross->by_sector && p->sector == NULL)
+    if (cross->by_sector && p->n_sectors == 0)
         return assay_cross_refuse_sectors(cross, e->err);
     assay_status status = make(e, node->in[0], ASSAY_CALENDAR, &x);
     if (status != ASSAY_OK)
         return status;
     assay_cross_bar bar;
     status = assay_cross_bar_init(&bar, p->n_symbols, e->err);
-    bar.sector = p->sector;
-    bar.n_sectors = p->n_sectors;
     for (size_t t = 0; status == ASSAY_OK && t < p->n_bars; t++) {
         size_t at = t * p->stride;
+        status = assay_cross_bar_set(&bar, assay_panel_sectors(p, t), p->n_sectors, assay_panel_outside(p, t),
+                                     e->err);
+        if (status != ASSAY_OK)
+            break;
         assay_cross_compute(cross, &bar, p->column[ASSAY_COLUMN_CLOSE] + at, x + at, number, out + at);
         for (size_t s = p->n_symbols; s < p->stride; s++)
             out[at + s] = ASSAY_NAN;

@@ -15,6 +15,7 @@
 #include "base/sum.h"
 #include "indicator/blocks.h"
 #include "indicator/kernel.h"
+#include "market/universe.h"
 
 /* The walk of some symbols over the calendar. */
 typedef struct beta_walk {
@@ -131,6 +132,7 @@ assay_status assay_equal_weight_market(const assay_panel *p, double *out_return,
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", p->n_symbols);
     for (size_t t = 0; t < p->n_bars; t++) {
         const double *close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride;
+        const uint8_t *outside = assay_panel_outside(p, t);
         assay_sum sum = {0};
         size_t n = 0;
         for (size_t s = 0; s < p->n_symbols; s++) {
@@ -140,6 +142,8 @@ assay_status assay_equal_weight_market(const assay_panel *p, double *out_return,
                 gaps[s]++;
                 continue;
             }
+            if (outside != NULL && outside[s] != 0)
+                continue;
             const double *now = p->own_price + (t - gaps[s]) * p->stride + s;
             assay_sum_add(&sum, now[0] / *(now - p->stride) - 1);
             n++;

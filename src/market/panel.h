@@ -44,6 +44,26 @@ typedef struct assay_panel_column {
 
 #define ASSAY_NO_SECTOR UINT32_MAX
 
+/* A symbol is in the universe on these days, both included, and in this sector then. */
+typedef struct assay_panel_membership {
+    uint32_t symbol;
+    int32_t first_day, last_day; /* civil days; INT32_MIN, INT32_MAX: open */
+    uint32_t sector;             /* ASSAY_NO_SECTOR: the row does not say */
+} assay_panel_membership;
+
+/* From the first bar that ends after known_us on, a symbol is in this sector. */
+typedef struct assay_panel_sector_change {
+    int64_t known_us;
+    uint32_t symbol, sector;
+    uint32_t order; /* of rows with one time the later counts */
+} assay_panel_sector_change;
+
+typedef struct assay_panel_delisting {
+    int32_t day;
+    uint32_t symbol;
+    double delisting_return; /* NaN: not known */
+} assay_panel_delisting;
+
 struct assay_panel {
     size_t n_bars, n_symbols, stride;
     int64_t *timestamp_us;
@@ -63,9 +83,21 @@ struct assay_panel {
     assay_signal_prices signal_prices;
     assay_factor_step *factor_step; /* by row, symbol */
     size_t n_factor_steps;
+    /* universe.h has what follows; `sector` is what holds at all times. */
     uint32_t *sector;   /* of each symbol, or ASSAY_NO_SECTOR; NULL: none has one */
     char **sector_name; /* in byte order */
     size_t n_sectors;
+    assay_panel_membership *membership;
+    size_t n_memberships;
+    bool has_universe;
+    assay_panel_sector_change *sector_change; /* by time */
+    size_t n_sector_changes;
+    assay_panel_delisting *delisting; /* by day, symbol */
+    size_t n_delistings;
+    uint32_t *epoch; /* of each bar; NULL: nothing changes */
+    size_t n_epochs;
+    uint8_t *outside;         /* n_epochs x n_symbols; NULL: no universe */
+    uint32_t *dated_sector;   /* n_epochs x n_symbols; NULL: `sector` */
     double *benchmark_return; /* n_bars; NULL: no benchmark */
     assay_panel_column *extra;
     size_t n_extra;

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/rng.h"
 #include "market/panel_extras.h"
+#include "market/universe.h"
 
 const char *assay_perturbation_name(int perturbation) {
     static const char *const names[] = {"noise", "scaled prices", "splits", "missing bars", "nothing"};
@@ -252,6 +253,8 @@ assay_status assay_panel_perturb(const assay_panel *panel, size_t cut, assay_per
         status = assay_panel_builder_finish(p.builder, &options, &to, NULL, err);
     if (status == ASSAY_OK)
         status = copy_sectors(panel, to, err);
+    if (status == ASSAY_OK)
+        status = assay_panel_copy_universe(panel, to, cut, err);
     if (status == ASSAY_OK)
         status = copy_benchmark(&p, to);
     if (status == ASSAY_OK && panel->n_extra != 0)

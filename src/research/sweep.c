@@ -247,7 +247,7 @@ static assay_status finish_books(const sweep *sw, const planned_point *point, as
 static assay_status run_books(const sweep *sw, const planned_point *point, size_t n, double *const *features,
                               assay_error *err) {
     const assay_market *market = &sw->market[point->market];
-    bool pruned = assay_prefix_possible(point->config);
+    bool pruned = assay_prefix_possible(point->config) && assay_prefix_suits(sw->panel);
     assay_prefix prefix = {0};
     assay_shared shared = {.prefix = pruned ? &prefix : NULL, .features = features};
     assay_portfolio *p = calloc(n, sizeof *p);

@@ -310,7 +310,8 @@ static void put_exit_reason(const assay_run_rows *rows, const assay_trade *trade
     } else if (trade->exit_signal != ASSAY_NO_SIGNAL && trade->exit_signal < rows->n_signals) {
         put_reason(rows, &rows->signal[trade->exit_signal], vector, row);
     } else {
-        const char *kind = assay_fill_kind_name(trade->exit_kind);
+        bool left = trade->exit_kind <= ASSAY_FILL_MARKET_CLOSE; /* an order that no signal made */
+        const char *kind = left ? "universe" : assay_fill_kind_name(trade->exit_kind);
         duckdb_vector_assign_string_element_len(vector, row, kind, strlen(kind));
     }
 }
