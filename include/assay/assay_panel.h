@@ -118,6 +118,20 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_event(assay_panel
                                                                      double split_ratio, double cash_dividend,
                                                                      assay_error *err);
 
+/* The same with all that a corporate action can be: a pay date later than the ex-date, and a spin-off, for each share (after the
+ * split) new_ratio shares of new_symbol. */
+typedef struct assay_corporate_action {
+    uint32_t symbol;
+    int64_t ex_date_us;
+    double split_ratio, cash_dividend; /* NaN: none */
+    int64_t pay_date_us;               /* INT64_MIN: paid on the ex-date */
+    uint32_t new_symbol;               /* where new_ratio is above 0 */
+    double new_ratio;                  /* NaN or 0: no spin-off */
+} assay_corporate_action;
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_action(assay_panel_builder *builder,
+                                                                      const assay_corporate_action *action,
+                                                                      assay_error *err);
+
 /* Makes the panel. The builder is spent afterwards, in success and failure; destroy it. `out_report` may be NULL.
  * ASSAY_E_DATA: bad prices or duplicates under ASSAY_BAD_DATA_ERROR (the message names symbol, date, column and file), no
  * rows with a close. ASSAY_E_NOMEM. Destroy the panel with assay_panel_destroy. */

@@ -49,7 +49,9 @@ typedef enum assay_fill_kind {
     ASSAY_FILL_MARKET_CLOSE = 1,
     ASSAY_FILL_DELISTING = 2,
     ASSAY_FILL_RUIN = 3,
-    ASSAY_FILL_FOLD_END = 4 /* the end of a walk-forward's test */
+    ASSAY_FILL_FOLD_END = 4,     /* the end of a walk-forward's test */
+    ASSAY_FILL_CASH_IN_LIEU = 5, /* what a split left of a share */
+    ASSAY_FILL_SPIN_OFF = 6      /* shares that a spin-off brought */
 } assay_fill_kind;
 
 enum { ASSAY_NO_SIGNAL = 0xffffffff };
@@ -118,6 +120,7 @@ typedef struct assay_snapshot {
     uint32_t stale_positions;
     uint32_t reserved;
     double cash;
+    double receivable; /* dividends whose pay date is still to come */
     double total_value;
     double gross_value;
     double net_exposure;

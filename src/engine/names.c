@@ -34,7 +34,8 @@ const char *assay_outcome_name(int outcome) {
 }
 
 const char *assay_fill_kind_name(int kind) {
-    static const char *const names[] = {"market_open", "market_close", "delisting", "ruin", "fold_end"};
+    static const char *const names[] = {"market_open", "market_close", "delisting", "ruin",
+                                        "fold_end",    "cash_in_lieu", "spin_off"};
     return NAME_AT(names, kind);
 }
 

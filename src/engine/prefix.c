@@ -25,6 +25,10 @@ bool assay_prefix_possible(const assay_config *config) {
 }
 
 bool assay_prefix_suits(const assay_panel *panel) {
+    for (size_t i = 0; i < panel->n_events; i++) {
+        if (panel->event[i].child != ASSAY_NO_CHILD)
+            return false;
+    }
     return panel->outside == NULL;
 }
 

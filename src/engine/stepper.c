@@ -90,8 +90,9 @@ assay_status assay_stepper_step(assay_stepper *st, size_t t, assay_error *err) {
     st->book->bar_turnover = 0;
     if (st->prefix != NULL)
         assay_prefix_materialise(st, t);
-    assay_ledger_apply_events(st, t);
-    status = assay_universe_drop_openings(st, t, err);
+    status = assay_ledger_apply_events(st, t, err);
+    if (status == ASSAY_OK)
+        status = assay_universe_drop_openings(st, t, err);
     if (status == ASSAY_OK)
         status = meet_price_point(st, t, ASSAY_AT_OPEN, err);
     if (!st->recorder->lean)
@@ -156,6 +157,7 @@ void assay_stepper_reset(assay_stepper *st) {
     free(st->beyond);
     free(st->vote);
     free(st->emitted.signal);
+    free(st->dues.due);
 }
 
 /* Orders still pending at the end keep the outcome open_at_end, or partial. */

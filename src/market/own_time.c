@@ -91,6 +91,10 @@ static int compare_events(const void *a, const void *b) {
         return x->symbol < y->symbol ? -1 : 1;
     if (x->ex_date_us != y->ex_date_us)
         return x->ex_date_us < y->ex_date_us ? -1 : 1;
+    if ((x->child != ASSAY_NO_CHILD) != (y->child != ASSAY_NO_CHILD))
+        return x->child != ASSAY_NO_CHILD ? 1 : -1; /* spin-offs are per share after the split */
+    if (x->child != y->child)
+        return x->child < y->child ? -1 : 1;
     if (x->split_ratio != y->split_ratio)
         return x->split_ratio < y->split_ratio ? -1 : 1;
     return (x->dividend > y->dividend) - (x->dividend < y->dividend);
@@ -108,11 +112,44 @@ static size_t first_bar_from(const assay_panel *panel, int64_t time) {
     return low;
 }
 
+static void place_action(assay_panel *panel, const assay_raw_event *raw, size_t bar) {
+    bool waits = raw->has_pay_date && raw->pay_date_us > raw->ex_date_us;
+    panel->event[panel->n_events++] =
+        (assay_panel_event){.bar = (uint32_t)bar,
+                            .symbol = raw->symbol,
+                            .ex_date_us = raw->ex_date_us,
+                            .split_ratio = raw->split_ratio,
+                            .dividend = raw->dividend,
+                            .child = ASSAY_NO_CHILD,
+                            .pay_day = waits ? assay_day_of_us(raw->pay_date_us) : INT32_MIN};
+}
+
+/* At the first bar from `bar` on at which the new shares have a price; without one there is nothing to do. */
+static void place_spin_off(assay_panel *panel, const assay_raw_event *raw, size_t bar) {
+    size_t s = raw->child;
+    const double *open = panel->column[ASSAY_COLUMN_OPEN];
+    while (bar < panel->n_bars && isnan(close_row(panel, bar)[s]))
+        bar++;
+    if (bar == panel->n_bars || bar < panel->first_bar[raw->symbol])
+        return;
+    double price = open == NULL ? ASSAY_NAN : open[bar * panel->stride + s];
+    price = isnan(price) ? close_row(panel, bar)[s] : price;
+    panel->event[panel->n_events++] = (assay_panel_event){.bar = (uint32_t)bar,
+                                                          .symbol = raw->symbol,
+                                                          .ex_date_us = raw->ex_date_us,
+                                                          .split_ratio = 1,
+                                                          .dividend = raw->child_ratio * price,
+                                                          .child = raw->child,
+                                                          .pay_day = INT32_MIN,
+                                                          .child_ratio = raw->child_ratio,
+                                                          .child_price = price};
+}
+
 /* An event is told twice where a price row and the table of corporate actions both carry the symbol's ex-date: the price
  * row's counts. Events beyond the calendar or before a symbol's first bar have nothing to act on. */
 static assay_status place_events(assay_panel *panel, assay_raw_event *raw, size_t n_raw, assay_error *err) {
     const assay_raw_event *of_row = NULL; /* the last that came with a price row */
-    panel->event = malloc((n_raw + 1) * sizeof *panel->event);
+    panel->event = malloc((2 * n_raw + 1) * sizeof *panel->event);
     if (panel->event == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu corporate actions", n_raw);
     if (n_raw != 0)
@@ -123,13 +160,13 @@ static assay_status place_events(assay_panel *panel, assay_raw_event *raw, size_
         bool told_before = raw[i].from_row == 0 && of_row != NULL && of_row->symbol == raw[i].symbol &&
                            of_row->ex_date_us == raw[i].ex_date_us;
         size_t bar = first_bar_from(panel, raw[i].ex_date_us);
-        if (told_before || bar == panel->n_bars || bar < panel->first_bar[raw[i].symbol])
+        if (bar == panel->n_bars)
             continue;
-        panel->event[panel->n_events++] = (assay_panel_event){.bar = (uint32_t)bar,
-                                                              .symbol = raw[i].symbol,
-                                                              .ex_date_us = raw[i].ex_date_us,
-                                                              .split_ratio = raw[i].split_ratio,
-                                                              .dividend = raw[i].dividend};
+        if (!told_before && bar >= panel->first_bar[raw[i].symbol] &&
+            (raw[i].split_ratio != 1 || raw[i].dividend != 0))
+            place_action(panel, &raw[i], bar);
+        if (raw[i].child_ratio > 0)
+            place_spin_off(panel, &raw[i], bar);
     }
     if (panel->n_events != 0)
         qsort(panel->event, panel->n_events, sizeof *panel->event, compare_events);
@@ -181,11 +218,12 @@ static assay_status apply_event(assay_panel *panel, own_walk *walk, const assay_
         if (kept <= 0) {
             char date[32];
             assay_time_format(event->ex_date_us, date, sizeof date);
-            return assay_error_set(
-                err, ASSAY_E_DATA,
-                "dividend %g of %s at %s is not below its previous close %g: correct it, or use "
-                "signal_prices: split_adjusted",
-                event->dividend, panel->name[s], date, walk->previous_close[s] / event->split_ratio);
+            return assay_error_set(err, ASSAY_E_DATA,
+                                   "%s %g of %s at %s is not below its previous close %g: correct it, or use "
+                                   "signal_prices: split_adjusted",
+                                   event->child == ASSAY_NO_CHILD ? "dividend" : "spin-off worth",
+                                   event->dividend, panel->name[s], date,
+                                   walk->previous_close[s] / event->split_ratio);
         }
         factor /= kept;
         not_split = 1 / kept;

@@ -24,8 +24,14 @@ typedef struct assay_panel_event {
     uint32_t symbol;
     int64_t ex_date_us;
     double split_ratio; /* > 0; 1 = none */
-    double dividend;    /* per share after the split; 0 = none */
+    double dividend;    /* per share after the split; 0 = none. Of a spin-off what the new shares are worth */
+    uint32_t child;     /* a spin-off, alone in its event: the new symbol; ASSAY_NO_CHILD: none */
+    int32_t pay_day;    /* of the dividend; INT32_MIN: on the ex-date */
+    double child_ratio; /* new shares per share */
+    double child_price; /* the new symbol's open at `bar`, or its close */
 } assay_panel_event;
+
+#define ASSAY_NO_CHILD UINT32_MAX
 
 /* From own-time row `row` on, symbol `symbol` has this factor. */
 typedef struct assay_factor_step {

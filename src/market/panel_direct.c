@@ -109,8 +109,10 @@ assay_status assay_direct_finish(assay_panel_builder *b, const assay_panel_optio
     assay_direct *d = &b->direct;
     if (d->n_rows == d->n_without_close)
         return refuse(err);
-    for (size_t i = 0; i < b->n_events; i++)
+    for (size_t i = 0; i < b->n_events; i++) {
         b->event[i].symbol = d->rank[b->event[i].symbol];
+        b->event[i].child = b->event[i].child_ratio > 0 ? d->rank[b->event[i].child] : ASSAY_NO_CHILD;
+    }
     assay_status status =
         assay_panel_finish_own_time(d->panel, b->event, b->n_events, options->signal_prices, err);
     if (status != ASSAY_OK)

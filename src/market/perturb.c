@@ -6,6 +6,7 @@
 
 #include "assay/assay_verify.h"
 #include "base/array.h"
+#include "base/dates.h"
 #include "base/number.h"
 #include "base/rng.h"
 #include "market/panel_extras.h"
@@ -141,10 +142,18 @@ static assay_status add_events(perturber *p) {
     for (size_t i = 0; i < p->from->n_events; i++) {
         const assay_panel_event *e = &p->from->event[i];
         bool future = e->bar > p->cut;
-        if (future && (p->how == ASSAY_PERTURB_NOTHING || p->how == ASSAY_PERTURB_SPLITS))
+        bool spins_off = e->child != ASSAY_NO_CHILD;
+        if (future && (spins_off || p->how == ASSAY_PERTURB_NOTHING || p->how == ASSAY_PERTURB_SPLITS))
             continue;
-        assay_status status = assay_panel_builder_add_event(p->builder, e->symbol, e->ex_date_us,
-                                                            e->split_ratio, future ? 0 : e->dividend, p->err);
+        const assay_corporate_action action = {
+            .symbol = e->symbol,
+            .ex_date_us = e->ex_date_us,
+            .split_ratio = e->split_ratio,
+            .cash_dividend = future || spins_off ? 0 : e->dividend,
+            .pay_date_us = e->pay_day == INT32_MIN ? INT64_MIN : (int64_t)e->pay_day * ASSAY_US_PER_DAY,
+            .new_symbol = spins_off ? e->child : 0,
+            .new_ratio = spins_off ? e->child_ratio : 0};
+        assay_status status = assay_panel_builder_add_action(p->builder, &action, p->err);
         if (status != ASSAY_OK)
             return status;
     }

@@ -440,7 +440,7 @@ static const assay_row_column snapshot_columns[] = {
     {"net_exposure", NUMBER},   {"max_position_size", NUMBER},
     {"daily_return", NUMBER},   {"cumulative_return", NUMBER},
     {"drawdown", NUMBER},       {"turnover", NUMBER},
-    {"stale_positions", WHOLE},
+    {"stale_positions", WHOLE}, {"receivable", NUMBER},
 };
 
 static bool fill_snapshots(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
@@ -493,8 +493,11 @@ static bool fill_snapshots(const void *context, size_t column, size_t first, siz
     case 13:
         EACH_ROW number[i] = snapshot[i].turnover;
         break;
-    default:
+    case 14:
         EACH_ROW whole[i] = snapshot[i].stale_positions;
+        break;
+    default:
+        EACH_ROW number[i] = snapshot[i].receivable;
         break;
     }
     return true;
