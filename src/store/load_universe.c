@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/dates.h"
 #include "small_table.h"
+#include "symbol_changes.h"
 
 /* --- the universe --- */
 
@@ -30,8 +31,8 @@ static void reset_members(member_list *list) {
     free(list->row);
 }
 
-static assay_status take_member(const assay_small_table *table, const assay_panel *panel, member_list *list,
-                                assay_error *err) {
+static assay_status take_member(const assay_store *store, const assay_small_table *table,
+                                const assay_panel *panel, member_list *list, assay_error *err) {
     char name[256], sector[256];
     size_t symbol;
     const assay_cursor *c = &table->cursor;
@@ -45,7 +46,8 @@ static assay_status take_member(const assay_small_table *table, const assay_pane
     if (m.end_us < m.start_us) {
         return assay_small_table_refuse(table, err, "%s ends before it begins", name);
     }
-    if (!assay_panel_find_symbol(panel, name, &symbol)) {
+    const char *instrument = assay_symbol_at(store, name, m.start_us);
+    if (instrument == NULL || !assay_panel_find_symbol(panel, instrument, &symbol)) {
         return ASSAY_OK;
     }
     assay_status status = ASSAY_RESERVE(list->row, list->capacity, list->n + 1, err);
@@ -86,7 +88,7 @@ assay_status assay_store_load_universe(assay_store *store, assay_panel *panel, a
         assay_small_table_open(store, "universe", universe_columns, N_UNIVERSE, &table, err);
     bool is_there = table.files.count > 0;
     while (status == ASSAY_OK && assay_small_table_next(&table)) {
-        status = take_member(&table, panel, &list, err);
+        status = take_member(store, &table, panel, &list, err);
     }
     assay_small_table_close(&table);
     if (status == ASSAY_OK && is_there) {
@@ -118,8 +120,8 @@ typedef struct delisting_list {
     size_t n, capacity;
 } delisting_list;
 
-static assay_status take_delisting(const assay_small_table *table, const assay_panel *panel,
-                                   delisting_list *list, assay_error *err) {
+static assay_status take_delisting(const assay_store *store, const assay_small_table *table,
+                                   const assay_panel *panel, delisting_list *list, assay_error *err) {
     char name[256];
     size_t symbol;
     const assay_cursor *c = &table->cursor;
@@ -133,7 +135,8 @@ static assay_status take_delisting(const assay_small_table *table, const assay_p
                                         "the return of %s is %g: it is a fraction, -1 where all is lost",
                                         name, delisting_return);
     }
-    if (!assay_panel_find_symbol(panel, name, &symbol)) {
+    const char *instrument = assay_symbol_at(store, name, assay_cursor_int(c, D_DATE));
+    if (instrument == NULL || !assay_panel_find_symbol(panel, instrument, &symbol)) {
         return ASSAY_OK;
     }
     assay_status status = ASSAY_RESERVE(list->row, list->capacity, list->n + 1, err);
@@ -155,7 +158,7 @@ assay_status assay_store_load_delistings(assay_store *store, assay_panel *panel,
     assay_status status =
         assay_small_table_open(store, "delistings", delisting_columns, N_DELISTINGS, &table, err);
     while (status == ASSAY_OK && assay_small_table_next(&table)) {
-        status = take_delisting(&table, panel, &list, err);
+        status = take_delisting(store, &table, panel, &list, err);
     }
     assay_small_table_close(&table);
     if (status == ASSAY_OK && list.n > 0) {
