@@ -297,6 +297,18 @@ void assay_wanted_symbols_reset(assay_wanted_symbols *wanted) {
 
 /* --- SQL --- */
 
+void assay_symbol_changes_of(const assay_store *store, const char *name, const char *time, assay_sql *sql) {
+    if (store->n_spells == 0) {
+        assay_sql_add(sql, "CAST(%s AS VARCHAR)", name);
+        return;
+    }
+    assay_sql_add(
+        sql,
+        "coalesce((SELECT any_value(x.instrument) FROM assay_spells x WHERE x.name = CAST(%s AS VARCHAR) "
+        "AND %s >= x.since AND %s < x.until), CAST(%s AS VARCHAR))",
+        name, time, time, name);
+}
+
 void assay_symbol_changes_before(const assay_store *store, assay_sql *sql) {
     if (store->n_spells > 0) {
         assay_sql_add(sql, "SELECT p.* REPLACE (coalesce(x.instrument, p.p_symbol) AS p_symbol) FROM (");

@@ -37,6 +37,8 @@ void assay_wanted_symbols_reset(assay_wanted_symbols *wanted);
 
 /* SQL around a query with columns p_symbol and p_timestamp, before and behind it: p_symbol becomes the instrument, what has no
  * name left and what was not wanted goes. Nothing where there are no changes. */
+/* SQL of the instrument that the name in column `name` meant at the time in column `time`; the names of columns are plain words. */
+void assay_symbol_changes_of(const assay_store *store, const char *name, const char *time, assay_sql *sql);
 void assay_symbol_changes_before(const assay_store *store, assay_sql *sql);
 void assay_symbol_changes_behind(const assay_store *store, assay_sql *sql);
 
