@@ -12,15 +12,6 @@
 #include "read_prices.h"
 #include "small_table.h"
 
-enum { A_SYMBOL, A_EX_DATE, A_SPLIT, A_DIVIDEND, A_PAY_DATE, A_TYPE, A_NEW_SYMBOL, A_NEW_RATIO, N_COLUMNS };
-
-static const assay_small_column action_columns[N_COLUMNS] = {
-    {"symbol", "ticker", ASSAY_SMALL_SYMBOL, true},   {"ex_date", NULL, ASSAY_SMALL_DATE, true},
-    {"split_ratio", NULL, ASSAY_SMALL_NUMBER, false}, {"cash_dividend", NULL, ASSAY_SMALL_NUMBER, false},
-    {"pay_date", NULL, ASSAY_SMALL_DATE, false},      {"type", NULL, ASSAY_SMALL_TEXT, false},
-    {"new_symbol", NULL, ASSAY_SMALL_SYMBOL, false},  {"new_ratio", NULL, ASSAY_SMALL_NUMBER, false},
-};
-
 typedef struct action_row {
     assay_corporate_action action;
     char type[32];
@@ -79,7 +70,7 @@ static assay_status take_spin_off(const assay_store *store, const assay_price_re
                                   const assay_small_table *table, const char *parent, action_row *row,
                                   assay_error *err) {
     char name[256], date[32];
-    assay_cursor_copy(&table->cursor, A_NEW_SYMBOL, name, sizeof name);
+    assay_cursor_copy(&table->cursor, ACTION_NEW_SYMBOL, name, sizeof name);
     if (row->action.new_ratio == 0) {
         return ASSAY_OK;
     }
@@ -101,23 +92,23 @@ static assay_status take_action(const assay_store *store, const assay_load_spec 
                                 action_list *list, assay_error *err) {
     char name[256];
     const assay_cursor *c = &table->cursor;
-    if (assay_cursor_is_null(c, A_SYMBOL) || assay_cursor_is_null(c, A_EX_DATE)) {
+    if (assay_cursor_is_null(c, ACTION_SYMBOL) || assay_cursor_is_null(c, ACTION_EX_DATE)) {
         return ASSAY_OK;
     }
-    assay_cursor_copy(c, A_SYMBOL, name, sizeof name);
-    int64_t ex_date = (int64_t)assay_day_of_us(assay_cursor_int(c, A_EX_DATE)) * ASSAY_US_PER_DAY;
+    assay_cursor_copy(c, ACTION_SYMBOL, name, sizeof name);
+    int64_t ex_date = (int64_t)assay_day_of_us(assay_cursor_int(c, ACTION_EX_DATE)) * ASSAY_US_PER_DAY;
     action_row row = {.action = {.ex_date_us = ex_date,
-                                 .split_ratio = number_or(c, A_SPLIT, 1),
-                                 .cash_dividend = number_or(c, A_DIVIDEND, 0),
-                                 .pay_date_us = assay_cursor_is_null(c, A_PAY_DATE)
+                                 .split_ratio = number_or(c, ACTION_SPLIT, 1),
+                                 .cash_dividend = number_or(c, ACTION_DIVIDEND, 0),
+                                 .pay_date_us = assay_cursor_is_null(c, ACTION_PAY_DATE)
                                                     ? INT64_MIN
-                                                    : assay_cursor_int(c, A_PAY_DATE),
-                                 .new_ratio = number_or(c, A_NEW_RATIO, 0)},
+                                                    : assay_cursor_int(c, ACTION_PAY_DATE),
+                                 .new_ratio = number_or(c, ACTION_NEW_RATIO, 0)},
                       .number = list->n};
     if (ex_date > spec->end_us || !find_symbol(store, reading, name, ex_date, &row.action.symbol)) {
         return ASSAY_OK;
     }
-    assay_cursor_copy(c, A_TYPE, row.type, sizeof row.type);
+    assay_cursor_copy(c, ACTION_TYPE, row.type, sizeof row.type);
     assay_status status = take_spin_off(store, reading, table, name, &row, err);
     if (status == ASSAY_OK) {
         status = ASSAY_RESERVE(list->row, list->capacity, list->n + 1, err);
@@ -132,8 +123,7 @@ assay_status assay_events_read(assay_store *store, const assay_load_spec *spec, 
                                assay_error *err) {
     assay_small_table table;
     action_list list = {0};
-    assay_status status =
-        assay_small_table_open(store, "corporate_actions", action_columns, N_COLUMNS, &table, err);
+    assay_status status = assay_small_table_open(store, &assay_actions_table, &table, err);
     while (status == ASSAY_OK && assay_small_table_next(&table)) {
         status = take_action(store, spec, reading, &table, &list, err);
     }

@@ -7,14 +7,6 @@
 #include "base/dates.h"
 #include "small_table.h"
 
-enum { C_OLD, C_NEW, C_DATE, N_COLUMNS };
-
-static const assay_small_column change_columns[N_COLUMNS] = {
-    {"old_symbol", "old", ASSAY_SMALL_SYMBOL, true},
-    {"new_symbol", "new", ASSAY_SMALL_SYMBOL, true},
-    {"date", "change_date", ASSAY_SMALL_DATE, true},
-};
-
 typedef struct change {
     char *old_name, *new_name;
     int64_t us;
@@ -49,9 +41,9 @@ static int compare_changes(const void *a, const void *b) {
 static assay_status take_change(const assay_small_table *table, change_list *list, assay_error *err) {
     char old_name[256], new_name[256];
     const assay_cursor *c = &table->cursor;
-    assay_cursor_copy(c, C_OLD, old_name, sizeof old_name);
-    assay_cursor_copy(c, C_NEW, new_name, sizeof new_name);
-    if (old_name[0] == '\0' || new_name[0] == '\0' || assay_cursor_is_null(c, C_DATE)) {
+    assay_cursor_copy(c, CHANGE_OLD, old_name, sizeof old_name);
+    assay_cursor_copy(c, CHANGE_NEW, new_name, sizeof new_name);
+    if (old_name[0] == '\0' || new_name[0] == '\0' || assay_cursor_is_null(c, CHANGE_DATE)) {
         return assay_small_table_refuse(table, err, "a change needs old_symbol, new_symbol and date");
     }
     if (strcmp(old_name, new_name) == 0) {
@@ -63,7 +55,7 @@ static assay_status take_change(const assay_small_table *table, change_list *lis
     }
     change *row = &list->row[list->n];
     *row = (change){strdup(old_name), strdup(new_name),
-                    (int64_t)assay_day_of_us(assay_cursor_int(c, C_DATE)) * ASSAY_US_PER_DAY};
+                    (int64_t)assay_day_of_us(assay_cursor_int(c, CHANGE_DATE)) * ASSAY_US_PER_DAY};
     list->n++;
     return row->old_name != NULL && row->new_name != NULL ? ASSAY_OK : no_memory(err);
 }
@@ -188,8 +180,7 @@ assay_status assay_symbol_changes_load(assay_store *store, assay_error *err) {
     assay_small_table table;
     change_list list = {0};
     assay_symbol_changes_reset(store);
-    assay_status status =
-        assay_small_table_open(store, "symbol_changes", change_columns, N_COLUMNS, &table, err);
+    assay_status status = assay_small_table_open(store, &assay_symbol_changes_table, &table, err);
     while (status == ASSAY_OK && assay_small_table_next(&table)) {
         status = take_change(&table, &list, err);
     }
