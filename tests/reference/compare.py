@@ -93,9 +93,12 @@ def write_parquet(path, rows):
         return (pyarrow.string() if column in TEXTS else pyarrow.date32() if column in DAYS
                 else pyarrow.timestamp("us") if column in TIMES else pyarrow.float64())
 
+    def cell(column, value):
+        return datetime.datetime.combine(value, datetime.time()) if column in TIMES and value is not None else value
+
     columns = list(dict.fromkeys(c for row in rows for c in row))
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pyarrow.table({c: pyarrow.array([row.get(c) for row in rows], type_of(c)) for c in columns})
+    table = pyarrow.table({c: pyarrow.array([cell(c, row.get(c)) for row in rows], type_of(c)) for c in columns})
     pyarrow.parquet.write_table(table, path)
 
 

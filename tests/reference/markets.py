@@ -185,7 +185,7 @@ def make(seed, kind=None):
     if kind is None and seed >= MIXED:
         kind = KINDS[seed % len(KINDS)]
     if kind == "known":
-        import markets_known                    # which uses this module
+        import markets_known  # which uses this module
         return markets_known.make(seed)
     if kind is not None:
         return make_kind(seed, kind)

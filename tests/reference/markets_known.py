@@ -8,9 +8,9 @@ import random
 from datetime import timedelta
 
 import markets
+from reference import complete
 from reference_data import Data
 from reference_rules import RULES
-from reference import complete
 
 OLD_NAMES = ("OLD", "old.1", "0LD", "Older")
 SPLITS = (1.5, 0.1, 7.0, 2.0, 1 / 3)

@@ -27,15 +27,19 @@ class Names:
             self.leaving.setdefault(old, []).append((day, new))
             self.coming.setdefault(new, []).append(day)
         for name in self.leaving:
-            self.last_name(name, min(self.leaving[name])[0] - timedelta(days=1))
+            reached = set()                     # the names that come after it, at any time
+            ahead = [new for _, new in self.leaving[name]]
+            while ahead:
+                new = ahead.pop()
+                if new == name:
+                    raise ValueError(f"the changes of {name} go in a circle")
+                if new not in reached:
+                    reached.add(new)
+                    ahead += [n for _, n in self.leaving.get(new, [])]
 
     def last_name(self, name, day):
         """The instrument that bore `name` on `day`, or None: it did, but the name now is another's."""
-        seen = set()
         while True:
-            if (name, day) in seen:
-                raise ValueError(f"the changes of {name} go in a circle")
-            seen.add((name, day))
             going = [(d, new) for d, new in self.leaving.get(name, []) if d > day]
             coming = [d for d in self.coming.get(name, []) if d > day]
             if coming and not (going and min(going)[0] <= min(coming)):
