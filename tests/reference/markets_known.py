@@ -266,15 +266,11 @@ def make_possible(rng, market, settings, days, named):
     if "universe" in tables:
         data = Data(market, complete({**settings, "tables": {**tables, "universe": None, "corporate_actions": []}}))
         symbol = data.symbols[0]
-        tables["universe"] = [r for r in tables["universe"] if symbol not in (r["symbol"],)
-                              or data.tables.names.last_name(r["symbol"], r["start_date"]) != symbol]
-        first = data.rows[symbol] and min(data.rows[symbol])
-        raw = next((old for old in market if any(r["timestamp"] == first for r in market[old])
-                    and data.tables.names.last_name(old, first) == symbol), symbol)
-        tables["universe"] = [r for r in tables["universe"]
-                              if data.tables.names.last_name(r["symbol"], r["start_date"]) != symbol]
-        tables["universe"].append({"symbol": raw, "start_date": first, "end_date": None,
-                                   "sector": markets.SECTORS[0]})
+        named_as, first = data.tables.names.last_name, min(data.rows[symbol])
+        raw = next(old for old in market if named_as(old, first) == symbol
+                   and any(r["timestamp"] == first for r in market[old]))
+        tables["universe"] = [r for r in tables["universe"] if named_as(r["symbol"], r["start_date"]) != symbol]
+        tables["universe"].append({"symbol": raw, "start_date": first, "end_date": None, "sector": markets.SECTORS[0]})
     elif needs_sectors(settings) and not settings.get("sectors"):
         if tables.get("symbol_changes"):
             tables["fundamental_analysis"][0]["sector"] = markets.SECTORS[1]
@@ -283,10 +279,16 @@ def make_possible(rng, market, settings, days, named):
             settings["sectors"] = {s: rng.choice(markets.SECTORS[:3]) for s in named}
     if settings.get("sectors") is None and not settings["point_in_time_universe"] and needs_sectors(settings):
         settings["point_in_time_universe"] = True
+    if worth_all(market, settings):
+        tables["corporate_actions"] = [r for r in tables["corporate_actions"] if not r["new_symbol"]]
+    if worth_all(market, settings):
+        settings["signal_prices"] = "split_adjusted"
+
+
+def worth_all(market, settings):
+    """Whether a day's dividends and spin-offs are worth nearly all of their symbol, or a child is none of the run's."""
     try:
         data = Data(market, complete(settings))
-        bad = any(factor < 0.05 for s in data.adjustments for _, _, factor in data.adjustments[s])
-    except ValueError:                          # a child that is none of the run's
-        bad = True
-    if bad:
-        tables["corporate_actions"] = [r for r in tables["corporate_actions"] if not r["new_symbol"]]
+    except ValueError:
+        return True
+    return any(factor < 0.05 for s in data.adjustments for _, _, factor in data.adjustments[s])

@@ -299,6 +299,8 @@ class Book:
                 part = min(left, lot.quantity)
             if part <= 0 and not everything:
                 continue
+            if 0 < part < TINY * quantity and self.set["lot_method"] != "average":      # dust, with another entry date
+                self.journal.ties.append(f"{self.t} {symbol}: {part!r} of a lot closes {quantity!r}")
             if everything or lot.quantity - part < TINY * lot.quantity:
                 part = lot.quantity
             left -= part
