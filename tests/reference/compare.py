@@ -45,7 +45,7 @@ COLUMNS = {
     "trades": {"symbol": "=", "direction": "=", "entry_date": "=", "exit_date": "=", "status": "=", "signal_type": "=",
                "bars_held": "=", "quantity": "#", "entry_price": "#", "exit_price": "#", "entry_value": "#",
                "exit_value": "#", "commission": "#", "slippage": "$", "dividends": "#", "pnl": "$", "pnl_pct": "~",
-               "mae_pct": "~", "mfe_pct": "~", "exit_reason": "="},
+               "mae_pct": "~", "mfe_pct": "~", "entry_reason": "=", "exit_reason": "="},
     "snapshots": {"date": "=", "num_positions": "=", "stale_positions": "=", "cash": "$", "total_value": "$",
                   "gross_value": "$", "net_exposure": "$", "max_position_size": "~", "concentration": "~",
                   "receivable": "$", "leverage": "~", "daily_return": "~", "cumulative_return": "~", "drawdown": "~", "turnover": "~"},
@@ -56,7 +56,7 @@ TABLES = {"signals": "backtest_signals", "fills": "backtest_fills", "trades": "b
 KEYS = {"signals": ("timestamp", "symbol"), "fills": ("timestamp", "symbol", "side"),
         "trades": ("symbol", "entry_date", "exit_date"), "snapshots": ("date",)}
 APART = ("delisting", "ruin", "cash_in_lieu", "spin_off")
-REASONS = (*APART, "universe")                  # exit reasons that are words of the contract
+REASONS = (*APART, "universe")                  # reasons that are words of the contract
 DAYS = ("date", "start_date", "end_date", "ex_date", "pay_date")
 TIMES = ("timestamp", "available_at", "filing_date")
 TEXTS = ("symbol", "sector", "type", "new_symbol", "old_symbol")
@@ -211,7 +211,7 @@ def plain(column, value):
         return value or "none"
     if column == "kind":                        # how a market fill is called is not in the contract
         return value.lower() if value and value.lower() in APART else "order"
-    if column == "exit_reason":                 # those of strategies are texts for people
+    if column in ("entry_reason", "exit_reason"):               # those of strategies are texts for people
         return value if value in REASONS else "text"
     if column in ("side", "direction", "status") and isinstance(value, str):
         return value.lower()

@@ -52,7 +52,7 @@ def make(seed):
 def random_settings(rng, days):
     kind = rng.choice(markets.KINDS[:5] + ("rule", "rule", "ensemble"))
     settings = markets.random_settings(rng, days, "momentum" if kind == "rule" else kind)
-    rule = {"strategy": "rule", "rule": rng.choice(sorted(RULES))}
+    rule = {"strategy": "rule", "rule": rng.choice((*sorted(RULES), "weights", "ranked"))}
     if kind == "rule":
         for name in ("lookback", "threshold"):
             settings.pop(name)
@@ -63,6 +63,10 @@ def random_settings(rng, days):
     settings["allow_short"] = rng.random() < 0.5
     if settings["max_position_pct"] == 1.0:
         settings["max_position_pct"] = 0.5
+    if rng.random() < 0.5:                      # orders that are pending for long
+        settings.update(max_participation=rng.choice((0.01, 0.001)), max_pending_days=rng.choice((15, 60)))
+    if settings["slippage_model"] == "impact":
+        settings["max_participation"] = settings["max_participation"] or 0.5
     settings["point_in_time_universe"] = rng.random() < 0.9
     settings["dividend_payment"] = rng.choice(("ex_date", "pay_date"))
     settings["lag_days"] = rng.choice((0, 1, 30, 90))
@@ -73,12 +77,13 @@ def random_settings(rng, days):
 def corporate_actions(rng, market, stay):
     """The events of the rows, as a table; where they stay in the rows a few of the table's fall on the same days."""
     found = []
+    more = rng.choice((0.0, 0.0, 0.04))
     for symbol, rows in market.items():
         for k, row in enumerate(rows):
             split, dividend = row["split"] or None, row["dividend"] or None
             if split == 1.0:
                 split = None
-            if split is not None and rng.random() < 0.3:
+            if (split is not None and rng.random() < 0.3) or rng.random() < more:
                 split = rng.choice(SPLITS)
             ex_date = row["timestamp"]
             if stay:
@@ -138,14 +143,14 @@ def universe(rng, market, days):
         if rng.random() < 0.12:
             continue
         day = days[0] - timedelta(days=rng.randint(0, 200)) if rng.random() < 0.7 else rng.choice(days)
-        for _ in range(rng.choice((1, 1, 2, 3, 5))):
-            end = day + timedelta(days=rng.choice((0, 3, 20, 60, 150, 400)))
+        for _ in range(rng.choice((1, 2, 3, 5, 8))):
+            end = day + timedelta(days=rng.choice((0, 3, 8, 20, 40, 60, 150, 400)))
             last = rng.random() < 0.3
             found.append({"symbol": symbol, "start_date": day, "end_date": None if last else end,
                           "sector": rng.choice((None, "", *markets.SECTORS[:3]))})
             if last:
                 break
-            day = end + timedelta(days=rng.choice((1, 1, 2, 8, 50)))
+            day = end + timedelta(days=rng.choice((1, 1, 2, 4, 8, 30)))
     return found
 
 

@@ -25,6 +25,10 @@ RULES = {
   buy: sector_rank(roe) < 2
   sell: sector_rank(roe) > 0.5 * sector_count(roe) + 0.75
 """,
+    "weights": """rule:
+  name: weights
+  target: if(rsi_14 < 40, 0.8, if(rsi_14 > 70, -0.5, 0.2))
+""",
 }
 SCORED = {"cheap": "pe_ratio"}
 
@@ -54,6 +58,8 @@ def first_action(name, see):
     pe, roe, rsi = see["pe_ratio"], see["roe"], see["rsi_14"]
     if name == "cheap":
         return ("SELL", 1.0) if less(25, pe) else ("BUY", 1.0) if less(pe, 15) else None
+    if name == "weights":
+        return None if rsi is None else ("TARGET", 0.8 if rsi < 40 else -0.5 if rsi > 70 else 0.2)
     if name == "either":
         if both(less(70, rsi), less(roe, 0.1)):
             return "SELL", 1.0
