@@ -68,6 +68,7 @@ class Order:
     decided: date
     signal: dict
     has_fill: bool = False
+    turns: bool = False         # a TARGET that closes first and then opens
     closing: Closing = None
 
 
@@ -173,10 +174,10 @@ class Book:
         if self.set["serve_order"] == "symbol":
             orders = sorted(orders, key=lambda o: o.symbol.encode())
         else:
-            orders = sorted(orders, key=lambda o: (o.opens, o.decided, -o.signal["score"], o.symbol.encode()))
+            orders = sorted(orders, key=lambda o: (o.opens and not o.turns, o.decided, -o.signal["score"], o.symbol.encode()))
             for a, b in zip(orders, orders[1:]):
                 exact = a.signal["exact"] and b.signal["exact"]
-                if (a.opens, a.decided) == (b.opens, b.decided) and not exact:
+                if (a.opens and not a.turns, a.decided) == (b.opens and not b.turns, b.decided) and not exact:
                     self.near(f"{a.symbol} and {b.symbol}", a.signal["score"], b.signal["score"])
         for order in orders:
             self.meet(order, self.bar(order.symbol, self.t)[point])
@@ -535,7 +536,9 @@ class Book:
         if sign(wanted) == position.direction:
             return self.change_held(signal, side, abs(change), full)
         beyond = 0.0 if self.ruined else self.to_lots(abs(wanted) / self.marks[signal["symbol"]])
-        return self.new_order(signal, side, beyond > 0, position.quantity() + beyond)
+        order = self.new_order(signal, side, beyond > 0, position.quantity() + beyond)
+        order.turns = beyond > 0
+        return order
 
     def opening(self, signal, side, value):
         """Of a flat symbol."""
