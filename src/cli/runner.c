@@ -51,7 +51,13 @@ static int64_t last_needed_us(const assay_config *config) {
     if (assay_config_get(config, "end_date", value, sizeof value, NULL) != ASSAY_OK ||
         !assay_time_parse(value, &end))
         return INT64_MAX;
-    return end % ASSAY_US_PER_DAY == 0 ? end + (ASSAY_US_PER_DAY - 1) : end;
+    if (end % ASSAY_US_PER_DAY != 0)
+        return end;
+    /* a trading day may end after midnight of UTC */
+    int64_t days = assay_config_get(config, "session", value, sizeof value, NULL) == ASSAY_OK && value[0] != '\0'
+                       ? 2
+                       : 1;
+    return end + days * ASSAY_US_PER_DAY - 1;
 }
 
 static void report_load(const assay_load_report *report) {
@@ -210,7 +216,10 @@ static void report_signals(const assay_strategy *strategy, const assay_panel *pa
 
 assay_status cli_load_panel(assay_store *store, const cli_request *request, assay_panel **out_panel,
                             char *out_frequency, size_t frequency_size, assay_error *err) {
+    assay_bars_spec bars;
+    bool makes_bars = assay_config_bars(request->config, &bars);
     const assay_load_spec spec = {
+        .bars = makes_bars ? &bars : NULL,
         .symbols = request->symbols.n == 0 ? NULL : (const char *const *)request->symbols.name,
         .n_symbols = request->symbols.n,
         .end_us = last_needed_us(request->config),

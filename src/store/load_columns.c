@@ -314,7 +314,7 @@ assay_status assay_store_load_columns(assay_store *store, assay_panel *panel, co
     const char *frequency = spec->frequency == NULL ? "1d" : spec->frequency;
     column_search s = {.store = store, .panel = panel, .spec = spec, .names = names, .n = n};
     assay_frequency_name(frequency, strlen(frequency), s.frequency);
-    s.end_us = panel->timestamp_us[panel->n_bars - 1] + assay_panel_bar_length(panel);
+    s.end_us = assay_panel_bar_end_us(panel, panel->n_bars - 1);
     s.found = calloc(n, sizeof *s.found);
     s.empty_in = calloc(n, sizeof *s.empty_in);
     s.symbol = calloc(panel->n_symbols + 1, sizeof *s.symbol);
