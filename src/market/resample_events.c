@@ -33,14 +33,22 @@ static uint32_t coarse_bar_from(const assay_coarse *c, const assay_panel *p, siz
     return bar == p->n_bars ? ASSAY_NO_COARSE : c->of_bar[bar];
 }
 
-/* The product of a symbol's ratios in a coarser bar, of events after number `order`. */
-static double ratio_after(const moved_event *moved, size_t n, uint32_t bar, uint32_t symbol, int64_t order) {
-    double ratio = 1;
-    for (size_t i = 0; i < n && moved[i].bar <= bar; i++) {
-        if (moved[i].bar == bar && moved[i].symbol == symbol && (int64_t)moved[i].order > order)
-            ratio *= moved[i].event->split_ratio;
+/* What a new share's number is multiplied by, so that it is right at the end of the bar: by the child's splits after the spin-off,
+ * where the bar has had them before it (events of a bar are in order of symbols); else not by those before. */
+static double child_scale(const moved_event *moved, size_t n, const moved_event *spin_off) {
+    uint32_t child = spin_off->event->child;
+    bool split_before = child < spin_off->symbol;
+    double scale = 1;
+    for (size_t i = 0; i < n && moved[i].bar <= spin_off->bar; i++) {
+        if (moved[i].bar != spin_off->bar || moved[i].symbol != child)
+            continue;
+        bool after = moved[i].order > spin_off->order;
+        if (after && split_before)
+            scale *= moved[i].event->split_ratio;
+        else if (!after && !split_before)
+            scale /= moved[i].event->split_ratio;
     }
-    return ratio;
+    return scale;
 }
 
 static int64_t pay_us(const assay_panel_event *e) {
@@ -70,8 +78,7 @@ static assay_status add_group(const moved_event *all, size_t n_all, const moved_
             action.cash_dividend = split > 1 ? a_share * split : a_share;
         } else {
             action.new_symbol = e->child;
-            action.new_ratio = e->child_ratio * (so_far / split) *
-                               ratio_after(all, n_all, group[0].bar, e->child, group[i].order);
+            action.new_ratio = e->child_ratio * (so_far / split) * child_scale(all, n_all, &group[i]);
         }
         status = assay_panel_builder_add_action(builder, &action, err);
     }
