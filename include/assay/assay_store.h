@@ -232,6 +232,13 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_import(assay_store *store, co
                                                           const assay_import_spec *spec,
                                                           assay_import_report *out_report, assay_error *err);
 
+/* Upserts the rows of a CSV or Parquet file into one of the tables universe, delistings, symbol_changes and corporate_actions,
+ * atomically. ASSAY_E_NOT_FOUND: no such table. ASSAY_E_IO, ASSAY_E_DATA (file, row from 1, column, value). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_import_table(assay_store *store, const char *table,
+                                                                const char *file, bool dry_run,
+                                                                assay_import_report *out_report,
+                                                                assay_error *err);
+
 /* Upserts a panel's prices and corporate actions (the sample market). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_panel(assay_store *store, const assay_panel *panel,
                                                                assay_partition partition, assay_error *err);

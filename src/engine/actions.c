@@ -166,6 +166,8 @@ static assay_status spin_off(assay_stepper *st, size_t t, const assay_panel_even
 
 /* --- a bar --- */
 
+/* Splits and dividends of all symbols, then spin-offs, then cash for what splits have left: shares that a spin-off brings
+ * have no part in what their symbol pays on that day. */
 static assay_status apply_event(assay_stepper *st, size_t t, const assay_panel_event *event,
                                 assay_error *err) {
     assay_book *b = st->book;
@@ -175,32 +177,46 @@ static assay_status apply_event(assay_stepper *st, size_t t, const assay_panel_e
     assay_position *position = assay_book_find_position(b, event->symbol);
     if (status != ASSAY_OK || position == NULL)
         return status;
-    if (event->child != ASSAY_NO_CHILD)
-        return spin_off(st, t, event, err);
     if (event->split_ratio != 1)
         split_lots(b, position, event->split_ratio);
     return event->dividend != 0 ? pay_dividend(st, t, event, err) : ASSAY_OK;
 }
 
+typedef enum event_pass { SPLITS_AND_DIVIDENDS, SPIN_OFFS, FRACTIONS } event_pass;
+
+static assay_status run_pass(assay_stepper *st, size_t t, const assay_panel_event *event, size_t n,
+                             event_pass pass, assay_error *err) {
+    assay_status status = ASSAY_OK;
+    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
+        bool is_spin_off = event[i].child != ASSAY_NO_CHILD;
+        if (assay_book_flags(st->book)[event[i].symbol] == 0)
+            continue;
+        if (pass == SPLITS_AND_DIVIDENDS && !is_spin_off)
+            status = apply_event(st, t, &event[i], err);
+        else if (pass == SPIN_OFFS && is_spin_off &&
+                 assay_book_find_position(st->book, event[i].symbol) != NULL)
+            status = spin_off(st, t, &event[i], err);
+        else if (pass == FRACTIONS && event[i].split_ratio != 1)
+            status = pay_fraction(st, t, event[i].symbol, err);
+    }
+    return status;
+}
+
 assay_status assay_ledger_apply_events(assay_stepper *st, size_t t, assay_error *err) {
     const assay_panel *p = st->market->panel;
-    assay_status status = ASSAY_OK;
+    size_t *next = &st->next_event;
     if (st->dues.n != 0)
         collect_dues(st, t);
-    for (; status == ASSAY_OK && st->next_event < p->n_events && p->event[st->next_event].bar <= t;
-         st->next_event++) {
-        const assay_panel_event *event = &p->event[st->next_event];
-        if (event->bar < t)
-            continue;
-        if (assay_book_flags(st->book)[event->symbol] != 0)
-            status = apply_event(st, t, event, err);
-        st->has_split = st->has_split || event->split_ratio != 1;
-        bool last =
-            st->next_event + 1 == p->n_events || event[1].bar != t || event[1].symbol != event->symbol;
-        if (last && st->has_split && status == ASSAY_OK)
-            status = pay_fraction(st, t, event->symbol, err);
-        st->has_split = st->has_split && !last;
-    }
-    assay_book_sweep_orders(st->book);
+    while (*next < p->n_events && p->event[*next].bar < t)
+        (*next)++;
+    const assay_panel_event *first = p->event + *next;
+    while (*next < p->n_events && p->event[*next].bar == t)
+        (*next)++;
+    size_t n = (size_t)(p->event + *next - first);
+    assay_status status = ASSAY_OK;
+    for (int pass = SPLITS_AND_DIVIDENDS; n != 0 && pass <= FRACTIONS && status == ASSAY_OK; pass++)
+        status = run_pass(st, t, first, n, (event_pass)pass, err);
+    if (n != 0)
+        assay_book_sweep_orders(st->book);
     return status;
 }

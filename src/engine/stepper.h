@@ -93,7 +93,6 @@ typedef struct assay_stepper {
     uint32_t *volume_bar;
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
-    bool has_split;  /* among the events of the symbol at hand */
     assay_dues dues; /* the book's; its `receivable` is their sum */
 } assay_stepper;
 

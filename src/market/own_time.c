@@ -95,6 +95,8 @@ static int compare_events(const void *a, const void *b) {
         return x->child != ASSAY_NO_CHILD ? 1 : -1; /* spin-offs are per share after the split */
     if (x->child != y->child)
         return x->child < y->child ? -1 : 1;
+    if ((x->split_ratio != 1) != (y->split_ratio != 1))
+        return x->split_ratio != 1 ? -1 : 1; /* dividends are, too */
     if (x->split_ratio != y->split_ratio)
         return x->split_ratio < y->split_ratio ? -1 : 1;
     return (x->dividend > y->dividend) - (x->dividend < y->dividend);

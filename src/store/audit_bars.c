@@ -57,6 +57,10 @@ static bool fill_events(const void *context, size_t column, size_t first, size_t
             text[i] = rows->symbol[event[i].symbol];
         } else if (column == 1) {
             time[i] = event[i].ex_date_us;
+        } else if (column == 4) {
+            put_number(vector, i, event[i].pay_day == INT32_MIN ? (double)NAN : event[i].pay_day);
+        } else if (column == 5) {
+            put_number(vector, i, event[i].child == ASSAY_NO_CHILD ? 0 : 1);
         } else {
             put_number(vector, i, column == 2 ? event[i].split_ratio : event[i].dividend);
         }
@@ -70,19 +74,23 @@ static assay_status make_tables(assay_store *store, const bar_rows *rows, assay_
     static const assay_row_column event[] = {{"symbol", DUCKDB_TYPE_VARCHAR},
                                              {"ex_date", DUCKDB_TYPE_TIMESTAMP},
                                              {"split", DUCKDB_TYPE_DOUBLE},
-                                             {"dividend", DUCKDB_TYPE_DOUBLE}};
+                                             {"dividend", DUCKDB_TYPE_DOUBLE},
+                                             {"pay_day", DUCKDB_TYPE_DOUBLE},
+                                             {"spin_off", DUCKDB_TYPE_DOUBLE}};
     const assay_row_job prices = {.column = price,
                                   .n_columns = 3,
                                   .n_rows = rows->panel->n_bars * rows->panel->n_symbols,
                                   .fill = fill_prices,
                                   .context = rows};
     const assay_row_job events = {
-        .column = event, .n_columns = 4, .n_rows = rows->panel->n_events, .fill = fill_events, .context = rows};
+        .column = event, .n_columns = 6, .n_rows = rows->panel->n_events, .fill = fill_events, .context = rows};
     assay_status status = assay_row_source_run(
         store, &prices, "CREATE OR REPLACE TEMP TABLE audit_raw AS SELECT * FROM assay_rows()", NULL, 0, what, err);
     if (status == ASSAY_OK) {
         status = assay_row_source_run(store, &events,
-                                      "CREATE OR REPLACE TEMP TABLE audit_events AS SELECT * FROM assay_rows()", NULL,
+                                      "CREATE OR REPLACE TEMP TABLE audit_events AS SELECT symbol, ex_date, split, "
+                                      "dividend, CAST(DATE '1970-01-01' + CAST(pay_day AS INTEGER) AS TIMESTAMP) AS "
+                                      "pay, spin_off = 1 AS spins_off FROM assay_rows()", NULL,
                                       0, what, err);
     }
     if (status == ASSAY_OK) {

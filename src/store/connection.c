@@ -14,6 +14,7 @@
 #include "publish.h"
 #include "row_source.h"
 #include "store.h"
+#include "symbol_changes.h"
 
 char *assay_text_format(const char *format, ...) {
     va_list args;
@@ -164,6 +165,7 @@ void assay_store_close(assay_store *store) {
     if (store->database != NULL) {
         duckdb_close(&store->database);
     }
+    assay_symbol_changes_reset(store);
     free(store->folder);
     free(store);
 }

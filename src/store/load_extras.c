@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "keyed_table.h"
 #include "market/panel.h"
+#include "symbol_changes.h"
 
 static const char cannot[] = "cannot read the table fundamental_analysis";
 
@@ -43,14 +44,15 @@ static void sectors_sql(const assay_keyed_table *table, const assay_typed_column
     assay_sql_add(sql, ") WHERE sector <> '' AND t IS NOT NULL ORDER BY known, t, version, n");
 }
 
-static assay_status take_sector(const assay_panel *panel, const assay_cursor *cursor, sector_list *list,
-                                assay_error *err) {
+static assay_status take_sector(const assay_store *store, const assay_panel *panel,
+                                const assay_cursor *cursor, sector_list *list, assay_error *err) {
     char name[256], text[256];
     size_t s;
     int64_t time = assay_cursor_int(cursor, 2);
     assay_cursor_copy(cursor, 0, name, sizeof name);
     assay_cursor_copy(cursor, 1, text, sizeof text);
-    if (!assay_panel_find_symbol(panel, name, &s) || time < list->newest[s]) {
+    const char *instrument = assay_symbol_at(store, name, time);
+    if (instrument == NULL || !assay_panel_find_symbol(panel, instrument, &s) || time < list->newest[s]) {
         return ASSAY_OK;
     }
     assay_status status = ASSAY_RESERVE(list->row, list->capacity, list->n + 1, err);
@@ -67,32 +69,36 @@ static assay_status read_sectors(assay_store *store, const assay_keyed_table *ta
                                  const assay_typed_column *sector, int64_t lag_days, sector_list *list,
                                  assay_error *err) {
     size_t n = assay_panel_n_symbols(panel);
-    const char **symbol = malloc((n + 1) * sizeof *symbol);
+    assay_wanted_symbols wanted;
     list->newest = malloc((n + 1) * sizeof *list->newest);
-    if (symbol == NULL || list->newest == NULL) {
-        free(symbol);
+    if (list->newest == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
     }
     for (size_t s = 0; s < n; s++) {
-        symbol[s] = assay_panel_symbol(panel, s);
         list->newest[s] = INT64_MIN;
     }
+    assay_status status = assay_symbol_changes_want(store, panel->name, n, &wanted, err);
+    if (status != ASSAY_OK) {
+        assay_wanted_symbols_reset(&wanted);
+        return status;
+    }
     const assay_arg args[3] = {
-        assay_arg_list((const char *const *)table->files.path, table->files.count), assay_arg_list(symbol, n),
+        assay_arg_list((const char *const *)table->files.path, table->files.count),
+        assay_arg_list(wanted.name, wanted.n_names),
         assay_arg_timestamp(assay_panel_bar_end_us(panel, panel->n_bars - 1))};
     assay_sql sql = {0};
     assay_cursor cursor;
     assay_error first;
     sectors_sql(table, sector, lag_days, &sql);
-    assay_status status =
+    status =
         assay_cursor_open(&cursor, store->connection, sql.failed ? NULL : sql.text, args, 3, cannot, &first);
     assay_sql_reset(&sql);
-    free(symbol);
+    assay_wanted_symbols_reset(&wanted);
     if (status != ASSAY_OK) {
         return assay_files_diagnose(store, &table->files, table->key, ASSAY_N_KEYS, &first, err);
     }
     while (status == ASSAY_OK && assay_cursor_next(&cursor)) {
-        status = take_sector(panel, &cursor, list, err);
+        status = take_sector(store, panel, &cursor, list, err);
     }
     assay_cursor_close(&cursor);
     return status;

@@ -6,17 +6,9 @@
 #include "base/array.h"
 #include "base/dates.h"
 #include "small_table.h"
+#include "symbol_changes.h"
 
 /* --- the universe --- */
-
-enum { U_SYMBOL, U_START, U_END, U_SECTOR, N_UNIVERSE };
-
-static const assay_small_column universe_columns[N_UNIVERSE] = {
-    {"symbol", "ticker", ASSAY_SMALL_SYMBOL, true},
-    {"start_date", NULL, ASSAY_SMALL_DATE, true},
-    {"end_date", NULL, ASSAY_SMALL_DATE, true},
-    {"sector", NULL, ASSAY_SMALL_TEXT, false},
-};
 
 typedef struct member_list {
     assay_membership *row;
@@ -30,22 +22,23 @@ static void reset_members(member_list *list) {
     free(list->row);
 }
 
-static assay_status take_member(const assay_small_table *table, const assay_panel *panel, member_list *list,
-                                assay_error *err) {
+static assay_status take_member(const assay_store *store, const assay_small_table *table,
+                                const assay_panel *panel, member_list *list, assay_error *err) {
     char name[256], sector[256];
     size_t symbol;
     const assay_cursor *c = &table->cursor;
-    assay_cursor_copy(c, U_SYMBOL, name, sizeof name);
+    assay_cursor_copy(c, UNIVERSE_SYMBOL, name, sizeof name);
     if (name[0] == '\0') {
         return assay_small_table_refuse(table, err, "no symbol");
     }
-    assay_membership m = {.start_us =
-                              assay_cursor_is_null(c, U_START) ? INT64_MIN : assay_cursor_int(c, U_START),
-                          .end_us = assay_cursor_is_null(c, U_END) ? INT64_MAX : assay_cursor_int(c, U_END)};
+    assay_membership m = {
+        .start_us = assay_cursor_is_null(c, UNIVERSE_START) ? INT64_MIN : assay_cursor_int(c, UNIVERSE_START),
+        .end_us = assay_cursor_is_null(c, UNIVERSE_END) ? INT64_MAX : assay_cursor_int(c, UNIVERSE_END)};
     if (m.end_us < m.start_us) {
         return assay_small_table_refuse(table, err, "%s ends before it begins", name);
     }
-    if (!assay_panel_find_symbol(panel, name, &symbol)) {
+    const char *instrument = assay_symbol_at(store, name, m.start_us);
+    if (instrument == NULL || !assay_panel_find_symbol(panel, instrument, &symbol)) {
         return ASSAY_OK;
     }
     assay_status status = ASSAY_RESERVE(list->row, list->capacity, list->n + 1, err);
@@ -53,7 +46,7 @@ static assay_status take_member(const assay_small_table *table, const assay_pane
         return status;
     }
     m.symbol = (uint32_t)symbol;
-    assay_cursor_copy(c, U_SECTOR, sector, sizeof sector);
+    assay_cursor_copy(c, UNIVERSE_SECTOR, sector, sizeof sector);
     if (sector[0] != '\0') {
         m.sector = strdup(sector);
         if (m.sector == NULL) {
@@ -82,11 +75,10 @@ assay_status assay_store_load_universe(assay_store *store, assay_panel *panel, a
     assay_store_single_thread(store); /* rows keep the order of their files */
     assay_small_table table;
     member_list list = {0};
-    assay_status status =
-        assay_small_table_open(store, "universe", universe_columns, N_UNIVERSE, &table, err);
+    assay_status status = assay_small_table_open(store, &assay_universe_table, &table, err);
     bool is_there = table.files.count > 0;
     while (status == ASSAY_OK && assay_small_table_next(&table)) {
-        status = take_member(&table, panel, &list, err);
+        status = take_member(store, &table, panel, &list, err);
     }
     assay_small_table_close(&table);
     if (status == ASSAY_OK && is_there) {
@@ -105,27 +97,19 @@ assay_status assay_store_load_universe(assay_store *store, assay_panel *panel, a
 
 /* --- delistings --- */
 
-enum { D_SYMBOL, D_DATE, D_RETURN, N_DELISTINGS };
-
-static const assay_small_column delisting_columns[N_DELISTINGS] = {
-    {"symbol", "ticker", ASSAY_SMALL_SYMBOL, true},
-    {"date", "delisting_date", ASSAY_SMALL_DATE, true},
-    {"return", "delisting_return", ASSAY_SMALL_NUMBER, false},
-};
-
 typedef struct delisting_list {
     assay_delisting *row;
     size_t n, capacity;
 } delisting_list;
 
-static assay_status take_delisting(const assay_small_table *table, const assay_panel *panel,
-                                   delisting_list *list, assay_error *err) {
+static assay_status take_delisting(const assay_store *store, const assay_small_table *table,
+                                   const assay_panel *panel, delisting_list *list, assay_error *err) {
     char name[256];
     size_t symbol;
     const assay_cursor *c = &table->cursor;
-    double delisting_return = assay_cursor_double(c, D_RETURN);
-    assay_cursor_copy(c, D_SYMBOL, name, sizeof name);
-    if (name[0] == '\0' || assay_cursor_is_null(c, D_DATE)) {
+    double delisting_return = assay_cursor_double(c, DELISTING_RETURN);
+    assay_cursor_copy(c, DELISTING_SYMBOL, name, sizeof name);
+    if (name[0] == '\0' || assay_cursor_is_null(c, DELISTING_DATE)) {
         return assay_small_table_refuse(table, err, "no %s", name[0] == '\0' ? "symbol" : "date");
     }
     if (delisting_return < -1 || isinf(delisting_return)) {
@@ -133,13 +117,14 @@ static assay_status take_delisting(const assay_small_table *table, const assay_p
                                         "the return of %s is %g: it is a fraction, -1 where all is lost",
                                         name, delisting_return);
     }
-    if (!assay_panel_find_symbol(panel, name, &symbol)) {
+    const char *instrument = assay_symbol_at(store, name, assay_cursor_int(c, DELISTING_DATE));
+    if (instrument == NULL || !assay_panel_find_symbol(panel, instrument, &symbol)) {
         return ASSAY_OK;
     }
     assay_status status = ASSAY_RESERVE(list->row, list->capacity, list->n + 1, err);
     if (status == ASSAY_OK) {
         list->row[list->n++] =
-            (assay_delisting){(uint32_t)symbol, assay_cursor_int(c, D_DATE), delisting_return};
+            (assay_delisting){(uint32_t)symbol, assay_cursor_int(c, DELISTING_DATE), delisting_return};
     }
     return status;
 }
@@ -152,10 +137,9 @@ assay_status assay_store_load_delistings(assay_store *store, assay_panel *panel,
     assay_store_single_thread(store);
     assay_small_table table;
     delisting_list list = {0};
-    assay_status status =
-        assay_small_table_open(store, "delistings", delisting_columns, N_DELISTINGS, &table, err);
+    assay_status status = assay_small_table_open(store, &assay_delistings_table, &table, err);
     while (status == ASSAY_OK && assay_small_table_next(&table)) {
-        status = take_delisting(&table, panel, &list, err);
+        status = take_delisting(store, &table, panel, &list, err);
     }
     assay_small_table_close(&table);
     if (status == ASSAY_OK && list.n > 0) {

@@ -167,11 +167,14 @@ static assay_status stage_bars(assay_store *store, const panel_rows *rows, const
     assay_sql sql = {0};
     assay_sql_add(&sql,
                   "CREATE TEMP TABLE assay_stage AS SELECT r.*, NULL::DOUBLE AS dividend, NULL::DOUBLE AS split, "
-                  "$1::VARCHAR AS frequency, coalesce(c.currency, 'USD') AS currency FROM assay_rows() r LEFT JOIN "
+                  "$1::VARCHAR AS frequency, coalesce(c.currency, (SELECT any_value(CAST(%s AS "
+                  "VARCHAR)) FROM read_parquet($2, union_by_name=true, hive_partitioning=false)), 'USD') AS currency "
+                  "FROM assay_rows() r LEFT JOIN "
                   "(SELECT %s AS of_symbol, any_value(CAST(%s AS VARCHAR)) AS currency FROM read_parquet($2, "
                   "union_by_name=true, hive_partitioning=false) GROUP BY 1) c ON c.of_symbol = r.symbol WHERE "
                   "coalesce(open, high, low, close, volume) IS NOT NULL",
-                  table->column[ASSAY_PRICES_SYMBOL].read, currency->present ? currency->read : "'USD'");
+                  currency->present ? currency->read : "'USD'", table->column[ASSAY_PRICES_SYMBOL].read,
+                  currency->present ? currency->read : "'USD'");
     assay_import_stage_drop(store);
     assay_status status = assay_row_source_run(store, &job, sql.failed ? NULL : sql.text, args, 2,
                                                "cannot write the bars", err);
