@@ -10,6 +10,7 @@
 #include "base/dates.h"
 #include "base/hash.h"
 #include "base/parallel.h"
+#include "cli/columns.h"
 
 bool cli_is_run_id(const char *text) {
     size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
@@ -154,31 +155,6 @@ static bool is_true(const assay_config *config, const char *key) {
     return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK && strcmp(value, "true") == 0;
 }
 
-enum { MOST_COLUMNS = 256 };
-
-/* Columns that the data do not have may be indicators, which are computed; the rest is refused with the nearest names. */
-static assay_status load_columns(assay_store *store, const cli_request *request, const char *frequency,
-                                 assay_panel *panel, assay_error *err) {
-    const char *name[MOST_COLUMNS];
-    bool found[MOST_COLUMNS];
-    size_t n = assay_strategy_columns(request->strategies.strategy, name, MOST_COLUMNS);
-    const assay_column_spec spec = {.frequency = frequency,
-                                    .max_age_days = whole_of(request->config, "max_age_days"),
-                                    .lag_days = whole_of(request->config, "lag_days")};
-    if (n == 0)
-        return ASSAY_OK;
-    if (n > MOST_COLUMNS)
-        return assay_error_set(err, ASSAY_E_CONFIG, "the strategy reads %zu columns; at most %d", n,
-                               MOST_COLUMNS);
-    cli_progress("loading columns ...");
-    assay_status status = assay_store_load_columns(store, panel, &spec, name, n, found, err);
-    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
-        if (!found[i] && assay_indicator_expression(name[i]) == NULL)
-            status = assay_store_load_columns(store, panel, &spec, &name[i], 1, NULL, err);
-    }
-    return status;
-}
-
 static assay_status load_beside(assay_store *store, const cli_request *request, const assay_load_spec *spec,
                                 const char *frequency, assay_panel *panel, assay_error *err) {
     char benchmark[64] = "";
@@ -191,7 +167,7 @@ static assay_status load_beside(assay_store *store, const cli_request *request, 
         status = assay_store_load_universe(store, panel, err);
     if (status == ASSAY_OK)
         status = assay_store_load_delistings(store, panel, err);
-    return status == ASSAY_OK ? load_columns(store, request, frequency, panel, err) : status;
+    return status == ASSAY_OK ? cli_load_columns(store, request, frequency, panel, err) : status;
 }
 
 bool cli_has_signals(const assay_strategy *strategy, const assay_panel *panel) {

@@ -33,6 +33,11 @@ bool assay_config_bars(const assay_config *config, assay_bars_spec *out_spec) {
     return out_spec->bars[0] != '\0' || out_spec->session[0] != '\0' || out_spec->end_labelled;
 }
 
+bool assay_config_signal_bars(const assay_config *config, assay_bars_spec *out_spec) {
+    *out_spec = assay_settings_signal_bars(&config->settings);
+    return out_spec->bars[0] != '\0';
+}
+
 assay_status assay_settings_check_bars(const assay_settings *s, assay_error *err) {
     const assay_bars_spec spec[2] = {assay_settings_bars(s), assay_settings_signal_bars(s)};
     static const char *const name[2] = {"resample", "signal_frequency"};

@@ -33,20 +33,14 @@ static uint32_t coarse_bar_from(const assay_coarse *c, const assay_panel *p, siz
     return bar == p->n_bars ? ASSAY_NO_COARSE : c->of_bar[bar];
 }
 
-/* What a new share's number is multiplied by, so that it is right at the end of the bar: by the child's splits after the spin-off,
- * where the bar has had them before it (events of a bar are in order of symbols); else not by those before. */
+/* New shares count as of the bar's end: by the child's splits after the spin-off. (Those of the bar itself do not touch shares
+ * that come in it, semantics.md section 11.) */
 static double child_scale(const moved_event *moved, size_t n, const moved_event *spin_off) {
-    uint32_t child = spin_off->event->child;
-    bool split_before = child < spin_off->symbol;
     double scale = 1;
     for (size_t i = 0; i < n && moved[i].bar <= spin_off->bar; i++) {
-        if (moved[i].bar != spin_off->bar || moved[i].symbol != child)
-            continue;
-        bool after = moved[i].order > spin_off->order;
-        if (after && split_before)
+        if (moved[i].bar == spin_off->bar && moved[i].symbol == spin_off->event->child &&
+            moved[i].order > spin_off->order)
             scale *= moved[i].event->split_ratio;
-        else if (!after && !split_before)
-            scale /= moved[i].event->split_ratio;
     }
     return scale;
 }
@@ -55,8 +49,7 @@ static int64_t pay_us(const assay_panel_event *e) {
     return e->pay_day == INT32_MIN ? INT64_MIN : (int64_t)e->pay_day * ASSAY_US_PER_DAY;
 }
 
-/* Events of one bar and symbol. Those without a split of their own are served before one with a ratio above 1 (a bar's events
- * are in order of their ratios), so that their dividends are then per share before the split. */
+/* Events of one bar and symbol: a bar's split comes before its dividends, and spin-offs come last. */
 static assay_status add_group(const moved_event *all, size_t n_all, const moved_event *group, size_t n,
                               const assay_coarse *c, assay_panel_builder *builder, assay_error *err) {
     int64_t time = c->label_us[group[0].bar];
@@ -75,7 +68,7 @@ static assay_status add_group(const moved_event *all, size_t n_all, const moved_
         assay_corporate_action action = {
             .symbol = e->symbol, .ex_date_us = time, .split_ratio = 1, .pay_date_us = pay_us(e)};
         if (e->child == ASSAY_NO_CHILD) {
-            action.cash_dividend = split > 1 ? a_share * split : a_share;
+            action.cash_dividend = a_share;
         } else {
             action.new_symbol = e->child;
             action.new_ratio = e->child_ratio * (so_far / split) * child_scale(all, n_all, &group[i]);
