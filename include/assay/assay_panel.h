@@ -221,7 +221,8 @@ ASSAY_API int assay_panel_find_column(const assay_panel *panel, const char *name
 /* Which bars to make, and what the timestamps of those that there are mean. All zero: the bars as they are. */
 typedef struct assay_bars_spec {
     const char *bars; /* "5m", "1h", "1d", "3d", "1w", "w-fri", "1mo", "1q", "1y"; NULL or "": as they are */
-    const char *session; /* trading hours of intraday bars: "09:30-16:00 America/New_York"; NULL or "": none, UTC days */
+    const char *
+        session; /* trading hours of intraday bars: "09:30-16:00 America/New_York"; NULL or "": none, UTC days */
     const int64_t *early_close_us; /* local times at which sessions end early, ascending */
     size_t n_early_closes;
     bool keep_outside; /* bars outside the session stay, but are in no bar of a day or longer */

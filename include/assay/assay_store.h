@@ -251,7 +251,6 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_bars(assay_store *store
                                                               assay_import_report *out_report,
                                                               assay_error *err);
 
-
 /* Columns for the table technical_analysis: values by bar and symbol, as assay_expression_compute makes them. */
 typedef struct assay_indicator_columns {
     const char *const *names;

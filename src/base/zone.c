@@ -11,7 +11,8 @@ enum { MOST_BYTES = 1 << 20, DAY_S = 86400, HEADER = 44 };
 
 /* A day of the year on which the clock changes. */
 typedef struct change_rule {
-    char form; /* 'M': week `week` (5: the last) of `month`, on `day` (0: Sunday); 'J': day 1-365 without 29 February; 'D': 0-365 */
+    char
+        form; /* 'M': week `week` (5: the last) of `month`, on `day` (0: Sunday); 'J': day 1-365 without 29 February; 'D': 0-365 */
     int32_t month, week, day;
     int32_t time_s; /* after midnight, local */
 } change_rule;
@@ -219,9 +220,8 @@ static bool parse(const unsigned char *bytes, size_t size, assay_zone *zone) {
         !take_block(bytes + second + HEADER, &b, 8, zone) || !is_sane(zone))
         return false;
     size_t footer = second + HEADER + b.size;
-    const unsigned char *end = footer < size && bytes[footer] == '\n'
-                                   ? memchr(bytes + footer + 1, '\n', size - footer - 1)
-                                   : NULL;
+    const unsigned char *end =
+        footer < size && bytes[footer] == '\n' ? memchr(bytes + footer + 1, '\n', size - footer - 1) : NULL;
     char text[128];
     if (end == NULL || (size_t)(end - bytes) - footer - 1 >= sizeof text)
         return false;
@@ -256,11 +256,12 @@ assay_status assay_zone_open(const char *name, assay_zone **out_zone, assay_erro
     bool is_utc = strcmp(name, "UTC") == 0;
     FILE *file = is_utc || !is_name(name) ? NULL : open_file(name);
     if (file == NULL && !is_utc)
-        return assay_error_set(err, ASSAY_E_CONFIG,
-                               "there is no time zone '%.60s'; write its name as the IANA database has it, such as "
-                               "America/New_York or UTC (where no zone is found, install the system's tzdata, or "
-                               "set TZDIR to its folder)",
-                               name);
+        return assay_error_set(
+            err, ASSAY_E_CONFIG,
+            "there is no time zone '%.60s'; write its name as the IANA database has it, such as "
+            "America/New_York or UTC (where no zone is found, install the system's tzdata, or "
+            "set TZDIR to its folder)",
+            name);
     assay_zone *zone = calloc(1, sizeof *zone);
     unsigned char *bytes = is_utc ? NULL : malloc(MOST_BYTES);
     if (zone == NULL || (bytes == NULL && !is_utc)) {
@@ -279,7 +280,8 @@ assay_status assay_zone_open(const char *name, assay_zone **out_zone, assay_erro
     free(bytes);
     if (!whole) {
         assay_zone_close(zone);
-        return assay_error_set(err, ASSAY_E_DATA, "the system's file of the time zone %.60s is damaged", name);
+        return assay_error_set(err, ASSAY_E_DATA, "the system's file of the time zone %.60s is damaged",
+                               name);
     }
     *out_zone = zone;
     return ASSAY_OK;
@@ -308,7 +310,8 @@ int32_t assay_zone_offset(const assay_zone *zone, int64_t utc_s) {
 }
 
 int64_t assay_zone_to_utc(const assay_zone *zone, int64_t local_s) {
-    int32_t before = assay_zone_offset(zone, local_s - DAY_S), after = assay_zone_offset(zone, local_s + DAY_S);
+    int32_t before = assay_zone_offset(zone, local_s - DAY_S),
+            after = assay_zone_offset(zone, local_s + DAY_S);
     if (assay_zone_offset(zone, local_s - before) != before &&
         assay_zone_offset(zone, local_s - after) == after)
         return local_s - after;

@@ -43,7 +43,8 @@ static bool take_choice(const cli_args *args, const char *no, const char *yes, b
     *out_yes = strcmp(args->value, yes) == 0;
     if (*out_yes || strcmp(args->value, no) == 0)
         return true;
-    (void)cli_usage_error(args->command, "--%s '%s': it must be %s or %s", args->option, args->value, no, yes);
+    (void)cli_usage_error(args->command, "--%s '%s': it must be %s or %s", args->option, args->value, no,
+                          yes);
     return false;
 }
 
@@ -78,7 +79,8 @@ static bool take_option(const cli_args *args, int option, resample_args *a) {
     }
 }
 
-static assay_status read_early_closes(const char *text, assay_bars_spec *spec, int64_t **out_us, assay_error *err) {
+static assay_status read_early_closes(const char *text, assay_bars_spec *spec, int64_t **out_us,
+                                      assay_error *err) {
     cli_names names = {0};
     if (text == NULL)
         return ASSAY_OK;
@@ -90,9 +92,9 @@ static assay_status read_early_closes(const char *text, assay_bars_spec *spec, i
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the early closes");
     for (size_t i = 0; i < names.n && status == ASSAY_OK; i++) {
         if (!assay_time_parse(names.name[i], &(*out_us)[i]))
-            status = assay_error_set(err, ASSAY_E_CONFIG,
-                                     "--early-closes '%.40s': it must be a local time such as 2024-07-03T13:00",
-                                     names.name[i]);
+            status = assay_error_set(
+                err, ASSAY_E_CONFIG,
+                "--early-closes '%.40s': it must be a local time such as 2024-07-03T13:00", names.name[i]);
     }
     spec->early_close_us = *out_us;
     spec->n_early_closes = names.n;
@@ -100,7 +102,8 @@ static assay_status read_early_closes(const char *text, assay_bars_spec *spec, i
     return status;
 }
 
-static assay_status load(assay_store *store, const resample_args *a, assay_panel **out_panel, assay_error *err) {
+static assay_status load(assay_store *store, const resample_args *a, assay_panel **out_panel,
+                         assay_error *err) {
     cli_names symbols = {0};
     assay_status status = a->symbols == NULL || cli_names_add_list(&symbols, a->symbols)
                               ? ASSAY_OK
@@ -127,8 +130,8 @@ static assay_status make(assay_store *store, const assay_panel *panel, const ass
         status = assay_store_write_bars(store, bars, panel, &report, err);
     cli_progress(NULL);
     if (status == ASSAY_OK && !cli_is_quiet())
-        printf("prices: %zu bars of %s, %zu symbols, %zu rows: %zu new, %zu replaced\n", assay_panel_n_bars(bars),
-               assay_panel_bars_name(bars), assay_panel_n_symbols(bars),
+        printf("prices: %zu bars of %s, %zu symbols, %zu rows: %zu new, %zu replaced\n",
+               assay_panel_n_bars(bars), assay_panel_bars_name(bars), assay_panel_n_symbols(bars),
                (size_t)(report.n_inserted + report.n_replaced), (size_t)report.n_inserted,
                (size_t)report.n_replaced);
     assay_panel_destroy(bars);
@@ -175,7 +178,8 @@ const cli_command cli_cmd_resample = {
     .operands = "FREQUENCY...",
     .summary = "make coarser bars of the prices",
     .description =
-        "Makes bars of a coarser frequency and writes them into the table prices under that frequency, which\n"
+        "Makes bars of a coarser frequency and writes them into the table prices under that frequency, "
+        "which\n"
         "`--frequency` then selects: 5m, 1h, 1d, 3d, 1w, w-fri (weeks that end on a Friday), 1mo, 1q, 1y.\n"
         "`assay run --resample 1w` does the same for one run without writing them.",
     .examples = "examples:\n"

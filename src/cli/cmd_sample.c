@@ -9,7 +9,18 @@
 #include "base/dates.h"
 #include "cli/cli.h"
 
-enum { OPT_DB, OPT_SYMBOLS, OPT_DAYS, OPT_YEARS, OPT_SEED, OPT_START, OPT_FREQUENCY, OPT_CLEAN, OPT_QUIET, N_OPTIONS };
+enum {
+    OPT_DB,
+    OPT_SYMBOLS,
+    OPT_DAYS,
+    OPT_YEARS,
+    OPT_SEED,
+    OPT_START,
+    OPT_FREQUENCY,
+    OPT_CLEAN,
+    OPT_QUIET,
+    N_OPTIONS
+};
 enum { DAYS_PER_YEAR = 252 };
 
 static const cli_option OPTIONS[N_OPTIONS] = {

@@ -10,7 +10,8 @@ enum { MOST_COLUMNS = 256 };
 
 static int64_t whole_of(const assay_config *config, const char *key) {
     char value[64] = "";
-    return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK ? strtoll(value, NULL, 10) : 0;
+    return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK ? strtoll(value, NULL, 10)
+                                                                                : 0;
 }
 
 /* A column of coarser bars to the bars that lie in them: the first that ends when they do, or later. */
@@ -34,9 +35,9 @@ static assay_status spread(const assay_panel *from, assay_panel *to, const char 
 }
 
 /* Strategies that see coarser bars read what is known of those: rows of their frequency, as of their ends. */
-static assay_status load_for_signals(assay_store *store, const assay_bars_spec *bars, const assay_column_spec *spec,
-                                     const char *const *name, size_t n, bool *found, assay_panel *panel,
-                                     assay_error *err) {
+static assay_status load_for_signals(assay_store *store, const assay_bars_spec *bars,
+                                     const assay_column_spec *spec, const char *const *name, size_t n,
+                                     bool *found, assay_panel *panel, assay_error *err) {
     assay_panel *seen = NULL;
     assay_column_spec own = *spec;
     own.frequency = bars->bars;
@@ -64,7 +65,8 @@ assay_status cli_load_columns(assay_store *store, const cli_request *request, co
     if (n == 0)
         return ASSAY_OK;
     if (n > MOST_COLUMNS)
-        return assay_error_set(err, ASSAY_E_CONFIG, "the strategy reads %zu columns; at most %d", n, MOST_COLUMNS);
+        return assay_error_set(err, ASSAY_E_CONFIG, "the strategy reads %zu columns; at most %d", n,
+                               MOST_COLUMNS);
     cli_progress("loading columns ...");
     if (assay_config_signal_bars(request->config, &bars))
         status = load_for_signals(store, &bars, &spec, name, n, found, panel, err);

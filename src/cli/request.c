@@ -307,7 +307,7 @@ static assay_status apply_set(assay_config *config, const char *text, assay_erro
 }
 
 static assay_status apply_option(assay_config *config, const char *option, const char *key, const char *text,
-                               assay_error *err) {
+                                 assay_error *err) {
     if (text == NULL)
         return ASSAY_OK;
     assay_error reason = {0};

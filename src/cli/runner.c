@@ -55,9 +55,9 @@ static int64_t last_needed_us(const assay_config *config) {
     if (end % ASSAY_US_PER_DAY != 0)
         return end;
     /* a trading day may end after midnight of UTC */
-    int64_t days = assay_config_get(config, "session", value, sizeof value, NULL) == ASSAY_OK && value[0] != '\0'
-                       ? 2
-                       : 1;
+    int64_t days =
+        assay_config_get(config, "session", value, sizeof value, NULL) == ASSAY_OK && value[0] != '\0' ? 2
+                                                                                                       : 1;
     return end + days * ASSAY_US_PER_DAY - 1;
 }
 

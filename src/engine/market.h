@@ -25,7 +25,7 @@ typedef struct assay_market {
         periods_per_year; /* 252 for daily bars, 52 weekly, 12 monthly, 252 x median bars a day within the day */
     int64_t bar_length_us;
     assay_signal_bars signal; /* what strategies see, where it is not the panel */
-    double *own_return_std; /* n_bars x stride, for slippage_model: impact; else NULL */
+    double *own_return_std;   /* n_bars x stride, for slippage_model: impact; else NULL */
 } assay_market;
 
 /* Works the market out for these settings. ASSAY_E_DATA: no bar in the period. ASSAY_E_NOMEM. */

@@ -88,8 +88,8 @@ static assay_status find_seen(assay_signal_bars *b, const assay_panel *p, assay_
     return ASSAY_OK;
 }
 
-assay_status assay_signal_bars_init(assay_signal_bars *b, const assay_panel *panel, const assay_settings *settings,
-                                    assay_error *err) {
+assay_status assay_signal_bars_init(assay_signal_bars *b, const assay_panel *panel,
+                                    const assay_settings *settings, assay_error *err) {
     *b = (assay_signal_bars){0};
     assay_status status = check_panel(panel, settings, err);
     if (status != ASSAY_OK || settings->signal_frequency[0] == '\0')

@@ -23,8 +23,8 @@ ASSAY_NODISCARD assay_status assay_signal_bars_init(assay_signal_bars *bars, con
 void assay_signal_bars_reset(assay_signal_bars *bars);
 
 /* Flags the bars at which strategies are asked. `flag` has a byte for each bar of the run's panel, all 0. */
-void assay_signal_bars_rebalance(const assay_signal_bars *bars, const assay_settings *settings, size_t first_bar,
-                                 size_t last_bar, uint8_t *flag);
+void assay_signal_bars_rebalance(const assay_signal_bars *bars, const assay_settings *settings,
+                                 size_t first_bar, size_t last_bar, uint8_t *flag);
 
 /* Closes for decisions at bar t, to `out`: of the bar, or where a symbol has none there of the coarser bar, in shares of the
  * bar. `panel` is the run's. */

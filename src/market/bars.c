@@ -21,27 +21,41 @@ static const struct {
     int64_t span_us; /* of one */
     const char *name;
 } UNITS[] = {
-    {"m", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},     {"min", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},
-    {"t", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},     {"minute", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},
-    {"h", ASSAY_BARS_INTRADAY, 3600 * US_PER_S, "h"},   {"hour", ASSAY_BARS_INTRADAY, 3600 * US_PER_S, "h"},
-    {"hourly", ASSAY_BARS_INTRADAY, 3600 * US_PER_S, "h"}, {"d", ASSAY_BARS_DAYS, 0, "d"},
-    {"day", ASSAY_BARS_DAYS, 0, "d"},                   {"daily", ASSAY_BARS_DAYS, 0, "d"},
-    {"w", ASSAY_BARS_WEEKS, 0, "w"},                    {"week", ASSAY_BARS_WEEKS, 0, "w"},
-    {"weekly", ASSAY_BARS_WEEKS, 0, "w"},               {"wk", ASSAY_BARS_WEEKS, 0, "w"},
-    {"mo", ASSAY_BARS_MONTHS, 0, "mo"},                 {"me", ASSAY_BARS_MONTHS, 0, "mo"},
-    {"month", ASSAY_BARS_MONTHS, 0, "mo"},              {"monthly", ASSAY_BARS_MONTHS, 0, "mo"},
-    {"q", ASSAY_BARS_QUARTERS, 0, "q"},                 {"qe", ASSAY_BARS_QUARTERS, 0, "q"},
-    {"quarter", ASSAY_BARS_QUARTERS, 0, "q"},           {"quarterly", ASSAY_BARS_QUARTERS, 0, "q"},
-    {"y", ASSAY_BARS_YEARS, 0, "y"},                    {"ye", ASSAY_BARS_YEARS, 0, "y"},
-    {"year", ASSAY_BARS_YEARS, 0, "y"},                 {"yearly", ASSAY_BARS_YEARS, 0, "y"},
+    {"m", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},
+    {"min", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},
+    {"t", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},
+    {"minute", ASSAY_BARS_INTRADAY, 60 * US_PER_S, "m"},
+    {"h", ASSAY_BARS_INTRADAY, 3600 * US_PER_S, "h"},
+    {"hour", ASSAY_BARS_INTRADAY, 3600 * US_PER_S, "h"},
+    {"hourly", ASSAY_BARS_INTRADAY, 3600 * US_PER_S, "h"},
+    {"d", ASSAY_BARS_DAYS, 0, "d"},
+    {"day", ASSAY_BARS_DAYS, 0, "d"},
+    {"daily", ASSAY_BARS_DAYS, 0, "d"},
+    {"w", ASSAY_BARS_WEEKS, 0, "w"},
+    {"week", ASSAY_BARS_WEEKS, 0, "w"},
+    {"weekly", ASSAY_BARS_WEEKS, 0, "w"},
+    {"wk", ASSAY_BARS_WEEKS, 0, "w"},
+    {"mo", ASSAY_BARS_MONTHS, 0, "mo"},
+    {"me", ASSAY_BARS_MONTHS, 0, "mo"},
+    {"month", ASSAY_BARS_MONTHS, 0, "mo"},
+    {"monthly", ASSAY_BARS_MONTHS, 0, "mo"},
+    {"q", ASSAY_BARS_QUARTERS, 0, "q"},
+    {"qe", ASSAY_BARS_QUARTERS, 0, "q"},
+    {"quarter", ASSAY_BARS_QUARTERS, 0, "q"},
+    {"quarterly", ASSAY_BARS_QUARTERS, 0, "q"},
+    {"y", ASSAY_BARS_YEARS, 0, "y"},
+    {"ye", ASSAY_BARS_YEARS, 0, "y"},
+    {"year", ASSAY_BARS_YEARS, 0, "y"},
+    {"yearly", ASSAY_BARS_YEARS, 0, "y"},
 };
 static const char *const WEEKDAYS[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 
 static assay_status refuse_frequency(const char *text, const char *why, assay_error *err) {
-    return assay_error_set(err, ASSAY_E_CONFIG,
-                           "'%.40s' is no frequency of bars%s; write minutes (5m), hours (1h), days (1d, 3d), weeks "
-                           "(1w, or w-fri for weeks that end on a Friday), 1mo, 1q or 1y",
-                           text, why);
+    return assay_error_set(
+        err, ASSAY_E_CONFIG,
+        "'%.40s' is no frequency of bars%s; write minutes (5m), hours (1h), days (1d, 3d), weeks "
+        "(1w, or w-fri for weeks that end on a Friday), 1mo, 1q or 1y",
+        text, why);
 }
 
 /* The weekday behind "w-"; false: there is none of this name. */
@@ -107,10 +121,11 @@ static assay_status read_frequency(assay_bars *b, const char *text, assay_error 
 /* --- sessions --- */
 
 static assay_status refuse_session(const char *text, const char *why, assay_error *err) {
-    return assay_error_set(err, ASSAY_E_CONFIG,
-                           "session '%.60s': %s; write it as 09:30-16:00 America/New_York (one that closes on the "
-                           "next day, 18:00-17:00, belongs to the day on which it closes)",
-                           text, why);
+    return assay_error_set(
+        err, ASSAY_E_CONFIG,
+        "session '%.60s': %s; write it as 09:30-16:00 America/New_York (one that closes on the "
+        "next day, 18:00-17:00, belongs to the day on which it closes)",
+        text, why);
 }
 
 /* HH:MM up to 24:00; NULL: it is none. */

@@ -28,8 +28,9 @@ typedef struct assay_bars {
     int32_t n_days, last_weekday;    /* 0: Monday */
     char name[ASSAY_BARS_NAME_SIZE]; /* as the column frequency has it; "" as they are */
     bool has_session, keep_outside, end_labelled, drop_partial;
-    int32_t open_s, close_s; /* local, after midnight of the trading day; an open of the evening before is negative */
-    assay_zone *zone;        /* NULL: UTC */
+    int32_t open_s,
+        close_s; /* local, after midnight of the trading day; an open of the evening before is negative */
+    assay_zone *zone;              /* NULL: UTC */
     const int64_t *early_close_us; /* local times, ascending; the caller's */
     size_t n_early_closes;
     bool daily; /* times are dates: without sessions, and whatever the zone */

@@ -102,12 +102,12 @@ struct assay_panel {
     size_t n_delistings;
     uint32_t *epoch; /* of each bar; NULL: nothing changes */
     size_t n_epochs;
-    uint8_t *outside;         /* n_epochs x n_symbols; NULL: no universe */
-    uint32_t *dated_sector;   /* n_epochs x n_symbols; NULL: `sector` */
+    uint8_t *outside;       /* n_epochs x n_symbols; NULL: no universe */
+    uint32_t *dated_sector; /* n_epochs x n_symbols; NULL: `sector` */
     /* bars that were made of others (resample.c) */
-    int64_t bar_length_us;                  /* 0: the calendar says it */
-    int64_t *bar_end_us;                    /* of each bar; NULL: timestamp + length */
-    char bars_name[32];                     /* "": as they were */
+    int64_t bar_length_us;    /* 0: the calendar says it */
+    int64_t *bar_end_us;      /* of each bar; NULL: timestamp + length */
+    char bars_name[32];       /* "": as they were */
     double *benchmark_return; /* n_bars; NULL: no benchmark */
     assay_panel_column *extra;
     size_t n_extra;

@@ -31,14 +31,15 @@ void assay_coarse_reset(assay_coarse *c) {
 
 static assay_status check_length(const assay_bars *bars, int64_t length_us, assay_error *err) {
     if (bars->unit == ASSAY_BARS_INTRADAY && bars->daily)
-        return assay_error_set(err, ASSAY_E_CONFIG,
-                               "bars of %s cannot be made of daily ones; choose the --frequency of finer ones, or a "
-                               "coarser one than 1d",
-                               bars->name);
+        return assay_error_set(
+            err, ASSAY_E_CONFIG,
+            "bars of %s cannot be made of daily ones; choose the --frequency of finer ones, or a "
+            "coarser one than 1d",
+            bars->name);
     if (bars->unit == ASSAY_BARS_INTRADAY && bars->span_us % length_us != 0)
         return assay_error_set(err, ASSAY_E_CONFIG,
-                               "bars of %s cannot be made of bars of %g minutes: it must be a multiple", bars->name,
-                               (double)length_us / 6e7);
+                               "bars of %s cannot be made of bars of %g minutes: it must be a multiple",
+                               bars->name, (double)length_us / 6e7);
     return ASSAY_OK;
 }
 
@@ -105,10 +106,12 @@ assay_status assay_coarse_make(assay_coarse *c, const assay_panel *p, assay_bars
         for (size_t t = n; t-- > 0;)
             c->of_bar[t] = c->of_bar[t] == c->n ? ASSAY_NO_COARSE : c->of_bar[t];
     }
-    return c->n > 0 ? ASSAY_OK
-                    : assay_error_set(err, ASSAY_E_DATA,
-                                      "no bar is left: no row lies in the session, or the only bar is a partial one; check "
-                                      "session and its time zone (timestamps are UTC)");
+    return c->n > 0
+               ? ASSAY_OK
+               : assay_error_set(
+                     err, ASSAY_E_DATA,
+                     "no bar is left: no row lies in the session, or the only bar is a partial one; check "
+                     "session and its time zone (timestamps are UTC)");
 }
 
 /* --- the cells of one bar --- */
@@ -341,10 +344,11 @@ static assay_status build(const assay_coarse *c, const assay_panel *p, assay_pan
 
 /* The bars' own: before the universe, which goes by their days and ends. */
 static void take_bars(assay_coarse *c, const assay_panel *p, const assay_bars *bars, assay_panel *to) {
-    to->bar_length_us = bars->unit == ASSAY_BARS_INTRADAY     ? bars->span_us
+    to->bar_length_us = bars->unit == ASSAY_BARS_INTRADAY      ? bars->span_us
                         : bars->unit == ASSAY_BARS_AS_THEY_ARE ? assay_panel_bar_length(p)
                                                                : ASSAY_US_PER_DAY;
-    memcpy(to->bars_name, bars->unit == ASSAY_BARS_AS_THEY_ARE ? p->bars_name : bars->name, sizeof to->bars_name);
+    memcpy(to->bars_name, bars->unit == ASSAY_BARS_AS_THEY_ARE ? p->bars_name : bars->name,
+           sizeof to->bars_name);
     memcpy(to->day, c->day, to->n_bars * sizeof *to->day);
     to->bar_end_us = c->end_us;
     c->end_us = NULL;
@@ -360,8 +364,8 @@ static bool has_close(const assay_coarse *c, const assay_panel *p) {
     return false;
 }
 
-static assay_status make(assay_coarse *c, const assay_panel *p, const assay_bars *bars, assay_panel **out_panel,
-                         assay_error *err) {
+static assay_status make(assay_coarse *c, const assay_panel *p, const assay_bars *bars,
+                         assay_panel **out_panel, assay_error *err) {
     assay_panel *to = NULL;
     assay_status status = build(c, p, &to, err);
     if (status == ASSAY_OK) {
@@ -382,8 +386,8 @@ static assay_status make(assay_coarse *c, const assay_panel *p, const assay_bars
     return ASSAY_OK;
 }
 
-assay_status assay_panel_resample_with(const assay_panel *p, const assay_bars_spec *spec, assay_panel **out_panel,
-                                       uint32_t **out_of_bar, assay_error *err) {
+assay_status assay_panel_resample_with(const assay_panel *p, const assay_bars_spec *spec,
+                                       assay_panel **out_panel, uint32_t **out_of_bar, assay_error *err) {
     assay_bars bars;
     assay_coarse c = {0};
     *out_panel = NULL;
@@ -403,8 +407,8 @@ assay_status assay_panel_resample_with(const assay_panel *p, const assay_bars_sp
     return status;
 }
 
-assay_status assay_panel_resample(const assay_panel *panel, const assay_bars_spec *spec, assay_panel **out_panel,
-                                  assay_error *err) {
+assay_status assay_panel_resample(const assay_panel *panel, const assay_bars_spec *spec,
+                                  assay_panel **out_panel, assay_error *err) {
     return assay_panel_resample_with(panel, spec, out_panel, NULL, err);
 }
 

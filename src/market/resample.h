@@ -17,8 +17,8 @@ typedef struct assay_coarse {
 } assay_coarse;
 
 /* ASSAY_E_DATA: no row is in the session, or the bars of the source are too long. ASSAY_E_NOMEM. Reset it in every case. */
-ASSAY_NODISCARD assay_status assay_coarse_make(assay_coarse *coarse, const assay_panel *panel, assay_bars *bars,
-                                               assay_error *err);
+ASSAY_NODISCARD assay_status assay_coarse_make(assay_coarse *coarse, const assay_panel *panel,
+                                               assay_bars *bars, assay_error *err);
 void assay_coarse_reset(assay_coarse *coarse);
 
 /* The same as assay_panel_resample, and the coarser bar of each bar of the source in *out_of_bar (free() frees it; NULL: not
@@ -32,6 +32,7 @@ ASSAY_NODISCARD assay_status assay_coarse_add_events(const assay_coarse *coarse,
                                                      assay_panel_builder *builder, assay_error *err);
 
 /* What the bars of `from` say of themselves, to a panel that has the first of them, or some. ASSAY_E_NOMEM. */
-ASSAY_NODISCARD assay_status assay_panel_copy_bars(const assay_panel *from, assay_panel *to, assay_error *err);
+ASSAY_NODISCARD assay_status assay_panel_copy_bars(const assay_panel *from, assay_panel *to,
+                                                   assay_error *err);
 
 #endif

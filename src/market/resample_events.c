@@ -86,8 +86,8 @@ static assay_status add_group(const moved_event *all, size_t n_all, const moved_
     return status;
 }
 
-assay_status assay_coarse_add_events(const assay_coarse *c, const assay_panel *p, assay_panel_builder *builder,
-                                     assay_error *err) {
+assay_status assay_coarse_add_events(const assay_coarse *c, const assay_panel *p,
+                                     assay_panel_builder *builder, assay_error *err) {
     moved_event *moved = malloc((p->n_events + 1) * sizeof *moved);
     size_t n = 0;
     assay_status status = ASSAY_OK;

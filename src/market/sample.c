@@ -133,8 +133,8 @@ static size_t most_rows(const assay_sample_spec *spec) {
 
 static void *workspace_create(workspace *out_space, size_t n_bars, size_t n_rows) {
     size_t n_doubles = (1 + SAMPLE_N_SECTORS) * n_bars + ASSAY_N_PRICE_COLUMNS * n_rows;
-    char *memory = malloc(n_doubles * sizeof(double) + (n_bars + n_rows) * sizeof(int64_t) +
-                          n_rows * sizeof(uint32_t));
+    char *memory =
+        malloc(n_doubles * sizeof(double) + (n_bars + n_rows) * sizeof(int64_t) + n_rows * sizeof(uint32_t));
     if (memory == NULL) {
         return NULL;
     }

@@ -38,7 +38,8 @@ static double within(double price, double low, double high) {
     return price < low ? low : price > high ? high : price;
 }
 
-static void add_bar(sample_rows *rows, uint32_t symbol, int64_t time, const double value[ASSAY_N_PRICE_COLUMNS]) {
+static void add_bar(sample_rows *rows, uint32_t symbol, int64_t time,
+                    const double value[ASSAY_N_PRICE_COLUMNS]) {
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++)
         rows->column[c][rows->n] = value[c];
     rows->symbol[rows->n] = symbol;
@@ -59,7 +60,8 @@ void sample_intraday_day(assay_rng *random, int64_t day_us, uint32_t bar_minutes
         double close = is_last ? day->close : whole_cents(within(next, day->low, day->high));
         close = within(close, day->low, day->high);
         double high = px > close ? px : close, low = px < close ? px : close;
-        high = i == highest ? day->high : whole_cents(high + (day->high - high) * 0.1 * assay_rng_uniform(random));
+        high = i == highest ? day->high
+                            : whole_cents(high + (day->high - high) * 0.1 * assay_rng_uniform(random));
         low = i == lowest ? day->low : whole_cents(low - (low - day->low) * 0.1 * assay_rng_uniform(random));
         double busy = i < n / 8 || i >= n - n / 8 ? 2 : 1; /* the first and last hour */
         double share = left * busy / (double)(n - i) * assay_rng_uniform(random);
@@ -68,8 +70,8 @@ void sample_intraday_day(assay_rng *random, int64_t day_us, uint32_t bar_minutes
         /* nobody trades: but for what the day is known by */
         if (quiet && i != 0 && !is_last && i != highest && i != lowest)
             continue;
-        const double value[ASSAY_N_PRICE_COLUMNS] = {px, within(high, low, day->high), within(low, day->low, high),
-                                                     close, volume};
+        const double value[ASSAY_N_PRICE_COLUMNS] = {px, within(high, low, day->high),
+                                                     within(low, day->low, high), close, volume};
         add_bar(rows, symbol, open_us + (int64_t)i * bar_minutes * INT64_C(60000000), value);
         left -= volume;
         px = close;

@@ -208,8 +208,7 @@ static assay_status need_features(const sweep *sw, worker_memory *memory, const 
     }
     assay_status status =
         assay_features_compute(seen, point->feature, point->n_features, memory->matrix, err);
-    if (status == ASSAY_OK)
-{
+    if (status == ASSAY_OK) {
         memory->holds = point;
         memory->holds_of = seen;
     }

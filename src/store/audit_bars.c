@@ -71,39 +71,44 @@ static bool fill_events(const void *context, size_t column, size_t first, size_t
 static assay_status make_tables(assay_store *store, const bar_rows *rows, assay_error *err) {
     static const assay_row_column price[] = {
         {"symbol", DUCKDB_TYPE_VARCHAR}, {"t", DUCKDB_TYPE_TIMESTAMP}, {"close", DUCKDB_TYPE_DOUBLE}};
-    static const assay_row_column event[] = {{"symbol", DUCKDB_TYPE_VARCHAR},
-                                             {"ex_date", DUCKDB_TYPE_TIMESTAMP},
-                                             {"split", DUCKDB_TYPE_DOUBLE},
-                                             {"dividend", DUCKDB_TYPE_DOUBLE},
-                                             {"pay_day", DUCKDB_TYPE_DOUBLE},
-                                             {"spin_off", DUCKDB_TYPE_DOUBLE}};
+    static const assay_row_column event[] = {
+        {"symbol", DUCKDB_TYPE_VARCHAR}, {"ex_date", DUCKDB_TYPE_TIMESTAMP},
+        {"split", DUCKDB_TYPE_DOUBLE},   {"dividend", DUCKDB_TYPE_DOUBLE},
+        {"pay_day", DUCKDB_TYPE_DOUBLE}, {"spin_off", DUCKDB_TYPE_DOUBLE}};
     const assay_row_job prices = {.column = price,
                                   .n_columns = 3,
                                   .n_rows = rows->panel->n_bars * rows->panel->n_symbols,
                                   .fill = fill_prices,
                                   .context = rows};
-    const assay_row_job events = {
-        .column = event, .n_columns = 6, .n_rows = rows->panel->n_events, .fill = fill_events, .context = rows};
+    const assay_row_job events = {.column = event,
+                                  .n_columns = 6,
+                                  .n_rows = rows->panel->n_events,
+                                  .fill = fill_events,
+                                  .context = rows};
     assay_status status = assay_row_source_run(
-        store, &prices, "CREATE OR REPLACE TEMP TABLE audit_raw AS SELECT * FROM assay_rows()", NULL, 0, what, err);
+        store, &prices, "CREATE OR REPLACE TEMP TABLE audit_raw AS SELECT * FROM assay_rows()", NULL, 0, what,
+        err);
     if (status == ASSAY_OK) {
-        status = assay_row_source_run(store, &events,
-                                      "CREATE OR REPLACE TEMP TABLE audit_events AS SELECT symbol, ex_date, split, "
-                                      "dividend, CAST(DATE '1970-01-01' + CAST(pay_day AS INTEGER) AS TIMESTAMP) AS "
-                                      "pay, spin_off = 1 AS spins_off FROM assay_rows()", NULL,
-                                      0, what, err);
+        status = assay_row_source_run(
+            store, &events,
+            "CREATE OR REPLACE TEMP TABLE audit_events AS SELECT symbol, ex_date, split, "
+            "dividend, CAST(DATE '1970-01-01' + CAST(pay_day AS INTEGER) AS TIMESTAMP) AS "
+            "pay, spin_off = 1 AS spins_off FROM assay_rows()",
+            NULL, 0, what, err);
     }
     if (status == ASSAY_OK) {
-        status = assay_query_do(store->connection,
-                                "CREATE OR REPLACE TEMP TABLE audit_calendar AS SELECT DISTINCT t FROM audit_raw, "
-                                "audit_run WHERE close IS NOT NULL AND t BETWEEN start_date AND end_date",
-                                NULL, 0, what, err);
+        status =
+            assay_query_do(store->connection,
+                           "CREATE OR REPLACE TEMP TABLE audit_calendar AS SELECT DISTINCT t FROM audit_raw, "
+                           "audit_run WHERE close IS NOT NULL AND t BETWEEN start_date AND end_date",
+                           NULL, 0, what, err);
     }
     if (status == ASSAY_OK) {
-        status = assay_query_do(store->connection,
-                                "CREATE OR REPLACE TEMP TABLE audit_prices AS SELECT * FROM audit_raw WHERE symbol IN "
-                                "(SELECT symbol FROM audit_fills) AND close IS NOT NULL",
-                                NULL, 0, what, err);
+        status = assay_query_do(
+            store->connection,
+            "CREATE OR REPLACE TEMP TABLE audit_prices AS SELECT * FROM audit_raw WHERE symbol IN "
+            "(SELECT symbol FROM audit_fills) AND close IS NOT NULL",
+            NULL, 0, what, err);
     }
     return status;
 }
@@ -167,7 +172,8 @@ static int64_t last_row(const bar_settings *s) {
     return end % ASSAY_US_PER_DAY != 0 ? end : end + (s->session[0] != '\0' ? 2 : 1) * ASSAY_US_PER_DAY - 1;
 }
 
-assay_status assay_audit_make_bars(assay_store *store, const assay_load_spec *spec, bool *out_made, assay_error *err) {
+assay_status assay_audit_make_bars(assay_store *store, const assay_load_spec *spec, bool *out_made,
+                                   assay_error *err) {
     bar_settings s;
     assay_status status = read_settings(store, &s, err);
     bool end_labelled = strstr(s.choices, " end") != NULL;

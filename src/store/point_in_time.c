@@ -108,8 +108,9 @@ static void spread_symbol(const assay_dated_rows *rows, size_t begin, size_t end
 
 void assay_dated_rows_spread(assay_dated_rows *rows, const assay_panel *panel, int64_t max_age_us,
                              double *const *out_columns) {
-    const bar_clock clock = {panel, panel->timestamp_us, panel->n_bars, panel->n_symbols,
-                             assay_panel_bar_length(panel), max_age_us};
+    const bar_clock clock = {
+        panel,     panel->timestamp_us, panel->n_bars, panel->n_symbols, assay_panel_bar_length(panel),
+        max_age_us};
     sort_rows(rows);
     for (size_t c = 0; c < rows->n_values; c++) {
         for (size_t i = 0; i < panel->n_bars * panel->n_symbols; i++) {

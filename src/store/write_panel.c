@@ -135,7 +135,8 @@ assay_status assay_store_write_panel(assay_store *store, const assay_panel *pane
         return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_store_write_panel needs a store and a panel");
     }
     assay_store_all_threads(store);
-    panel_rows rows = {.panel = panel, .source = panel, .symbol = malloc((panel->n_symbols + 1) * sizeof *rows.symbol)};
+    panel_rows rows = {
+        .panel = panel, .source = panel, .symbol = malloc((panel->n_symbols + 1) * sizeof *rows.symbol)};
     if (rows.symbol == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the panel");
     }
@@ -165,16 +166,17 @@ static assay_status stage_bars(assay_store *store, const panel_rows *rows, const
     const assay_arg args[2] = {assay_arg_text(frequency),
                                assay_arg_list((const char *const *)table->files.path, table->files.count)};
     assay_sql sql = {0};
-    assay_sql_add(&sql,
-                  "CREATE TEMP TABLE assay_stage AS SELECT r.*, NULL::DOUBLE AS dividend, NULL::DOUBLE AS split, "
-                  "$1::VARCHAR AS frequency, coalesce(c.currency, (SELECT any_value(CAST(%s AS "
-                  "VARCHAR)) FROM read_parquet($2, union_by_name=true, hive_partitioning=false)), 'USD') AS currency "
-                  "FROM assay_rows() r LEFT JOIN "
-                  "(SELECT %s AS of_symbol, any_value(CAST(%s AS VARCHAR)) AS currency FROM read_parquet($2, "
-                  "union_by_name=true, hive_partitioning=false) GROUP BY 1) c ON c.of_symbol = r.symbol WHERE "
-                  "coalesce(open, high, low, close, volume) IS NOT NULL",
-                  currency->present ? currency->read : "'USD'", table->column[ASSAY_PRICES_SYMBOL].read,
-                  currency->present ? currency->read : "'USD'");
+    assay_sql_add(
+        &sql,
+        "CREATE TEMP TABLE assay_stage AS SELECT r.*, NULL::DOUBLE AS dividend, NULL::DOUBLE AS split, "
+        "$1::VARCHAR AS frequency, coalesce(c.currency, (SELECT any_value(CAST(%s AS "
+        "VARCHAR)) FROM read_parquet($2, union_by_name=true, hive_partitioning=false)), 'USD') AS currency "
+        "FROM assay_rows() r LEFT JOIN "
+        "(SELECT %s AS of_symbol, any_value(CAST(%s AS VARCHAR)) AS currency FROM read_parquet($2, "
+        "union_by_name=true, hive_partitioning=false) GROUP BY 1) c ON c.of_symbol = r.symbol WHERE "
+        "coalesce(open, high, low, close, volume) IS NOT NULL",
+        currency->present ? currency->read : "'USD'", table->column[ASSAY_PRICES_SYMBOL].read,
+        currency->present ? currency->read : "'USD'");
     assay_import_stage_drop(store);
     assay_status status = assay_row_source_run(store, &job, sql.failed ? NULL : sql.text, args, 2,
                                                "cannot write the bars", err);
@@ -213,8 +215,9 @@ static assay_status stage_row_events(assay_store *store, const panel_rows *rows,
 assay_status assay_store_write_bars(assay_store *store, const assay_panel *bars, const assay_panel *source,
                                     assay_import_report *out_report, assay_error *err) {
     if (store == NULL || bars == NULL || source == NULL || bars->bars_name[0] == '\0') {
-        return assay_error_set(err, ASSAY_E_ARGUMENT,
-                               "assay_store_write_bars needs a store, resampled bars and what they were made of");
+        return assay_error_set(
+            err, ASSAY_E_ARGUMENT,
+            "assay_store_write_bars needs a store, resampled bars and what they were made of");
     }
     assay_store_all_threads(store);
     *out_report = (assay_import_report){0};

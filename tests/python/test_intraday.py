@@ -19,7 +19,9 @@ N = 8
 
 def table(db, name):
     files = f"{db}/{name}/**/*.parquet"
-    return duckdb.sql(f"select * from read_parquet('{files}', union_by_name=true, hive_partitioning=false)").df()
+    return duckdb.sql(
+        f"select * from read_parquet('{files}', union_by_name=true, hive_partitioning=false)"
+    ).df()
 
 
 def make(assay_bin, folder, *options):
@@ -112,7 +114,11 @@ def test_orders_of_a_daily_signal_fill_at_the_next_bars_open(assay, markets):
     options = ["--set", "signal_frequency=1d", "--set", SESSION, "--set", "max_participation=0"]
     assay("run", *MOMENTUM, *options, "--db", bars, "--run-id", "f", "--quiet")
     fills = table(bars, "backtest_fills")
-    fills = fills[(fills.run_id == "f") & (fills.kind == "open")] if "open" in set(fills.kind) else fills[fills.run_id == "f"]
+    fills = (
+        fills[(fills.run_id == "f") & (fills.kind == "open")]
+        if "open" in set(fills.kind)
+        else fills[fills.run_id == "f"]
+    )
     prices = table(bars, "prices").set_index(["symbol", "timestamp"])
     opens = [prices.open_price[(s, t)] for s, t in zip(fills.symbol, fills.timestamp, strict=True)]
     assert len(fills) > 10
@@ -167,7 +173,17 @@ def test_runs_are_audited_and_reproduced(assay, markets, options):
 @pytest.mark.cli_long
 def test_a_sweep_over_frequencies_equals_its_runs(assay, markets):
     _, bars = markets
-    options = ["--db", bars, "--set", SESSION, "--no-store", "--set", "lookback=5", "--set", "signal_frequency=1d"]
+    options = [
+        "--db",
+        bars,
+        "--set",
+        SESSION,
+        "--no-store",
+        "--set",
+        "lookback=5",
+        "--set",
+        "signal_frequency=1d",
+    ]
     axis = ["--axis", "threshold=0.02,0.05", "--axis", "fill=next_open,next_close"]
     points = json.loads(assay("optimize", "momentum", *axis, *options, "--format", "json").stdout)
     best = points["best"][0] if "best" in points else points["points"][0]
@@ -185,7 +201,16 @@ def test_written_bars_have_a_frequency_of_their_own(assay, markets, tmp_path):
     assert "bars of 1d" in said and "bars of 1w" in said
     made, own = table(db, "prices"), table(days, "prices")
     made = made[made.frequency == "1d"].sort_values(["symbol", "timestamp"])
-    columns = ["symbol", "timestamp", "open_price", "high_price", "low_price", "close_price", "volume", "currency"]
+    columns = [
+        "symbol",
+        "timestamp",
+        "open_price",
+        "high_price",
+        "low_price",
+        "close_price",
+        "volume",
+        "currency",
+    ]
     pd.testing.assert_frame_equal(
         made[columns].reset_index(drop=True),
         own.sort_values(["symbol", "timestamp"])[columns].reset_index(drop=True),
@@ -197,7 +222,9 @@ def test_written_bars_have_a_frequency_of_their_own(assay, markets, tmp_path):
     # a run on the written weeks is the run on those made for it, with its splits and dividends
     options = ["--set", "lookback=4", "--set", "threshold=0.01", "--no-store", "--format", "csv"]
     written = assay("run", "momentum", "--db", db, "--frequency", "1w", *options).stdout
-    made = assay("run", "momentum", "--db", db, "--frequency", "30m", "--resample", "1w", "--set", SESSION, *options).stdout
+    made = assay(
+        "run", "momentum", "--db", db, "--frequency", "30m", "--resample", "1w", "--set", SESSION, *options
+    ).stdout
     values = [[line.split(",")[1:] for line in text.splitlines()] for text in (written, made)]
     assert values[0] == values[1]
 
@@ -210,7 +237,10 @@ def test_written_bars_have_a_frequency_of_their_own(assay, markets, tmp_path):
         (["--resample", "7m"], "it must be a multiple"),
         (["--set", "session=09:30-16:00 Mars/Base"], "there is no time zone 'Mars/Base'"),
         (["--set", "early_closes=2015-11-27T13:00"], "early_closes without a session"),
-        (["--set", "signal_frequency=1m"], "signal_frequency: bars of 1m cannot be made of bars of 30 minutes"),
+        (
+            ["--set", "signal_frequency=1m"],
+            "signal_frequency: bars of 1m cannot be made of bars of 30 minutes",
+        ),
         (["--set", "signal_frequency=x"], "signal_frequency: 'x' is no frequency"),
     ],
 )
@@ -219,3 +249,55 @@ def test_refusals(assay, markets, options, said):
     done = assay("run", "momentum", "--db", bars, "--no-store", *options, code=None)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+RULE = """\
+name: columns
+parameters: {bound: 40}
+rule:
+  buy: column(own_rsi) < bound and column(pe) < 15
+  sell: column(own_rsi) > 60
+"""
+
+
+@pytest.mark.long
+@pytest.mark.cli_long
+@pytest.mark.parametrize("session", [True, False])
+def test_columns_are_those_of_the_signals_frequency(assay, markets, tmp_path, session):
+    """Daily technicals are of their own day and of no earlier one; what was published after a session is of the next day."""
+    days, bars = (tmp_path / name for name in ("days", "bars"))
+    for old, new in zip(markets, (days, bars), strict=True):
+        shutil.copytree(old, new, ignore=shutil.ignore_patterns("backtest_*", "technical*", "fundamental*"))
+    assay("indicators", "--db", days, "--column", "own_rsi=rsi(close, 5)", "--quiet")
+    names = sorted(table(days, "prices").symbol.unique())
+    dates = pd.date_range("2015-05-01", "2016-05-01", freq="17D")
+    rows = [
+        (s, d, d + pd.Timedelta("22:30:00"), 10 + (i * 7 + k * 3) % 11)
+        for k, s in enumerate(names)
+        for i, d in enumerate(dates)
+    ]
+    facts = pd.DataFrame(rows, columns=["symbol", "timestamp", "available_at", "pe"])
+    (days / "fundamental_analysis").mkdir()
+    facts.to_parquet(days / "fundamental_analysis" / "a.parquet")
+    shutil.copytree(days / "technical_analysis", bars / "technical_analysis")
+    shutil.copytree(days / "fundamental_analysis", bars / "fundamental_analysis")
+    (tmp_path / "rule.yaml").write_text(RULE)
+    rule = f"rule:{tmp_path / 'rule.yaml'}"
+    extra = ["--set", SESSION, "--set", EARLY] if session else []
+    finer = signals(assay, bars, rule, "--set", "signal_frequency=1d", *extra)
+    if session:  # at the close of New York what comes at 22:30 is not known yet: a day later in the reference
+        facts["available_at"] += pd.Timedelta("12:00:00")
+        facts.to_parquet(days / "fundamental_analysis" / "a.parquet")
+    daily = signals(assay, days, rule)
+    calendar = sorted(table(days, "prices").timestamp.dt.date.unique())
+    follows = dict(zip(calendar, calendar[1:], strict=False))
+    daily = daily.assign(day=pd.to_datetime(daily.timestamp).dt.date)
+    daily["day"] = daily.day if session else daily.day.map(follows)
+    finer = finer.assign(day=pd.to_datetime(finer.timestamp).dt.date)
+    assert len(daily) > 50
+    keys = ["day", *WHAT]
+    pd.testing.assert_frame_equal(
+        daily.dropna(subset="day")[keys].sort_values(["day", "symbol"]).reset_index(drop=True),
+        finer[keys].sort_values(["day", "symbol"]).reset_index(drop=True),
+        check_exact=True,
+    )

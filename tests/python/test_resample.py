@@ -71,7 +71,11 @@ class Core:
             number = ctypes.c_uint32()
             self.ok(
                 self.c.assay_panel_builder_symbol(
-                    builder, name.encode(), ctypes.c_size_t(len(name)), ctypes.byref(number), ctypes.byref(error)
+                    builder,
+                    name.encode(),
+                    ctypes.c_size_t(len(name)),
+                    ctypes.byref(number),
+                    ctypes.byref(error),
                 ),
                 error,
             )
@@ -106,7 +110,9 @@ class Core:
             n_early_closes=len(times),
             **flags,
         )
-        status = self.c.assay_panel_resample(panel, ctypes.byref(spec), ctypes.byref(out), ctypes.byref(error))
+        status = self.c.assay_panel_resample(
+            panel, ctypes.byref(spec), ctypes.byref(out), ctypes.byref(error)
+        )
         self.c.assay_panel_destroy(panel)
         self.ok(status, error)
         n_bars, n_symbols = self.c.assay_panel_n_bars(out), self.c.assay_panel_n_symbols(out)
@@ -332,7 +338,15 @@ def rows(times, price=10.0, symbol="A"):
     """One symbol, whose price counts on."""
     values = price + np.arange(len(times))
     return pd.DataFrame(
-        {"symbol": symbol, "time": times, "open": values, "high": values, "low": values, "close": values, "volume": 1.0}
+        {
+            "symbol": symbol,
+            "time": times,
+            "open": values,
+            "high": values,
+            "low": values,
+            "close": values,
+            "volume": 1.0,
+        }
     )
 
 
@@ -359,7 +373,9 @@ def test_every_zone_of_the_system_is_read(core):
 
 
 def test_minutes_are_counted_from_the_open_also_when_the_clock_changes(core):
-    times = [utc(f"2024-03-08 14:{m}") for m in range(30, 60)] + [utc(f"2024-03-11 13:{m}") for m in range(30, 60)]
+    times = [utc(f"2024-03-08 14:{m}") for m in range(30, 60)] + [
+        utc(f"2024-03-11 13:{m}") for m in range(30, 60)
+    ]
     made, _ = core.resample(rows(times), "7m", session="09:30-16:00 America/New_York", length_us=60 * SECOND)
     expected = [utc(f"2024-03-08 14:{m}") for m in (30, 37, 44, 51, 58)]
     expected += [utc(f"2024-03-11 13:{m}") for m in (30, 37, 44, 51, 58)]
@@ -368,7 +384,9 @@ def test_minutes_are_counted_from_the_open_also_when_the_clock_changes(core):
 
 def test_last_bar_of_a_session_ends_with_it(core):
     times = [utc(f"2024-06-03 19:{m}") for m in range(50, 60)] + [utc("2024-06-03 20:00")]
-    made, ends = core.resample(rows(times), "7m", session="09:30-16:00 America/New_York", length_us=60 * SECOND)
+    made, ends = core.resample(
+        rows(times), "7m", session="09:30-16:00 America/New_York", length_us=60 * SECOND
+    )
     assert [t for t, _ in made.index] == [utc("2024-06-03 19:48"), utc("2024-06-03 19:55")]
     assert list(ends) == [utc("2024-06-03 19:55"), utc("2024-06-03 20:00")]
 

@@ -66,9 +66,10 @@ static double equity_at(const assay_result *r, int64_t us) {
     return equity;
 }
 
-static void assert_same_wealth(const assay_panel *days, const assay_panel *weeks, const char *dividend_payment) {
-    const char *const settings[] = {"fill",        "close",         "delist_after_days", "36500",
-                                    "dividend_payment", dividend_payment, NULL};
+static void assert_same_wealth(const assay_panel *days, const assay_panel *weeks,
+                               const char *dividend_payment) {
+    const char *const settings[] = {
+        "fill", "close", "delist_after_days", "36500", "dividend_payment", dividend_payment, NULL};
     assay_result *daily = run_scripted(days, settings), *weekly = run_scripted(weeks, settings);
     const int64_t *end = assay_panel_timestamps(weeks);
     for (size_t t = 0; t < assay_panel_n_bars(weeks); t++)
@@ -89,7 +90,8 @@ static void wealth_does_not_depend_on_the_bars(void **state) {
         script_line script[6];
         size_t n = 0;
         for (size_t s = 0; s < 6; s++) { /* those that have a row on the first Friday */
-            if (market.timestamp_us[4] == day_us(4) && !isnan(*market_cell(&market, ASSAY_COLUMN_CLOSE, 4, s)))
+            if (market.timestamp_us[4] == day_us(4) &&
+                !isnan(*market_cell(&market, ASSAY_COLUMN_CLOSE, 4, s)))
                 script[n++] = (script_line){4, s, ASSAY_ACTION_BUY, NO_VALUE, 1, 1};
         }
         if (n > 0 && days->n_events > 10) {
@@ -240,16 +242,17 @@ static void a_session_over_midnight_belongs_to_the_day_on_which_it_closes(void *
     size_t n = 0;
     for (int h = -2; h < 13 * 24; h++) { /* from Sunday 22:00 UTC, 17:00 in New York, on */
         int weekday = (h + 24 * 7) / 24 % 7, hour = (h + 48) % 24;
-        bool closed = hour == 22 || (weekday == 4 && hour > 22) || weekday == 5 || (weekday == 6 && hour < 23);
+        bool closed =
+            hour == 22 || (weekday == 4 && hour > 22) || weekday == 5 || (weekday == 6 && hour < 23);
         if (!closed)
             times[n++] = day_us(0) + h * 60 * MINUTE;
     }
     assay_panel *panel = panel_at(times, n, 1, INT64_MAX);
-    const assay_bars_spec spec = {.session = "18:00-17:00 America/New_York"}, days = {
-                                      .bars = "1d", .session = "18:00-17:00 America/New_York"};
+    const assay_bars_spec spec = {.session = "18:00-17:00 America/New_York"},
+                          days = {.bars = "1d", .session = "18:00-17:00 America/New_York"};
     assay_panel *inside = resampled(panel, &spec), *daily = resampled(panel, &days);
     assert_int_equal(assay_panel_n_bars(inside), n);
-    assert_int_equal(inside->day[0], 18267);             /* Sunday, 18:00 */
+    assert_int_equal(inside->day[0], 18267); /* Sunday, 18:00 */
     assert_int_equal(inside->timestamp_us[0], day_us(0) - 60 * MINUTE);
     assert_int_equal(assay_panel_n_bars(daily), 10);
     for (size_t t = 0; t < 10; t++) {
@@ -258,9 +261,10 @@ static void a_session_over_midnight_belongs_to_the_day_on_which_it_closes(void *
         assert_number(cell(daily, ASSAY_COLUMN_VOLUME, t), 230);
     }
     assay_error err = {0};
-    assay_config *config = config_of(
-        &scripted_strategy, (const char *const[]){"rebalance_frequency", "weekly", "session",
-                                                  "18:00-17:00 America/New_York", "start_date", "2020-01-07", NULL});
+    assay_config *config =
+        config_of(&scripted_strategy,
+                  (const char *const[]){"rebalance_frequency", "weekly", "session",
+                                        "18:00-17:00 America/New_York", "start_date", "2020-01-07", NULL});
     assay_market market;
     must(assay_market_init(&market, inside, &config->settings, &err), &err);
     size_t n_asked = 0;
@@ -296,9 +300,9 @@ static void a_bar_is_seen_once_it_has_ended(void **state) {
     for (size_t i = 0; i < LENGTH(cases); i++) {
         const assay_bars_spec spec = {.session = cases[i].session};
         assay_panel *made = resampled(panel, &spec);
-        assay_config *config = config_of(
-            &scripted_strategy,
-            (const char *const[]){"signal_frequency", "1d", "session", cases[i].session, NULL});
+        assay_config *config =
+            config_of(&scripted_strategy,
+                      (const char *const[]){"signal_frequency", "1d", "session", cases[i].session, NULL});
         assay_market market;
         must(assay_market_init(&market, made, &config->settings, &err), &err);
         size_t n_asked = 0;
@@ -325,7 +329,8 @@ static void a_bar_is_seen_once_it_has_ended(void **state) {
 /* Without a row at the deciding bar a symbol is sized at its last close, in shares of that bar. */
 static void a_symbol_without_a_row_at_the_deciding_bar_is_sized_at_its_last_close(void **state) {
     (void)state;
-    matrix_market m = empty_market(6, 2); /* two bars a day; symbol 0 splits 2:1 on day 1 and trades only later in it */
+    matrix_market m =
+        empty_market(6, 2); /* two bars a day; symbol 0 splits 2:1 on day 1 and trades only later in it */
     for (size_t t = 0; t < 6; t++) {
         m.timestamp_us[t] = day_us((int)t / 2) + (14 + (int64_t)(t % 2)) * 60 * MINUTE;
         for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {

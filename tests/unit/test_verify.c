@@ -186,8 +186,8 @@ static void cheats_are_caught(void **state) {
 /* --- coarser bars that strategies see --- */
 
 /* The daily bar of a bar of the run, or the one before it, behind the view's back: today's close in the morning. */
-static assay_status daily_on_bar(void *state, const double *params, const assay_view *view, assay_signal_sink *sink,
-                                 assay_error *err) {
+static assay_status daily_on_bar(void *state, const double *params, const assay_view *view,
+                                 assay_signal_sink *sink, assay_error *err) {
     const assay_signal_bars *signal = &view->st->market->signal;
     size_t k = signal->of_bar[view->t] - (*(cheat *const *)state == honest ? 1 : 0);
     (void)params;
@@ -208,7 +208,8 @@ static assay_panel *intraday_panel(void) {
     const random_spec spec = {.seed = 5, .n_bars = 400, .n_symbols = 8, .gap = 0.05, .event = 0.005};
     matrix_market market = random_market(&spec);
     for (size_t t = 0; t < market.n_bars; t++)
-        market.timestamp_us[t] = day_us((int)(t / 25 * 7 + t / 5 % 5)) + (14 + (int64_t)(t % 5)) * INT64_C(3600000000);
+        market.timestamp_us[t] =
+            day_us((int)(t / 25 * 7 + t / 5 % 5)) + (14 + (int64_t)(t % 5)) * INT64_C(3600000000);
     assay_panel *panel = panel_of_market(&market, NULL, market.n_bars);
     free_market(&market);
     return panel;
