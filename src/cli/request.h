@@ -38,6 +38,7 @@ typedef struct cli_common {
          "a parameter of the strategy or a setting of the engine;\nany number of times"},                    \
         {"config", "FILE", "a YAML configuration; options override it"}, {"format", "FORMAT", format_help},  \
         {"threads", "N", threads_help},                                                                      \
+        {"memory", "SIZE", "how much to take before data lie in files (2G, 500M; half of\nthe machine's)"},  \
         {"frequency", "F", "which frequency, where the prices have several"},                                \
         {"resample", "F", "run on coarser bars made of them: 5m, 1h, 1d, 1w, 1mo, 1q, 1y"},                  \
         {"quiet", NULL, "no messages but errors"}, {                                                         \

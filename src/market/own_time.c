@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "base/simd.h"
@@ -303,7 +304,7 @@ assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *ev
     size_t n = panel->n_symbols;
     own_walk walk = {malloc(n * sizeof(double)), malloc(n * sizeof(double)), malloc(n * sizeof(double)),
                      malloc(n * sizeof(uint32_t)), malloc(n * sizeof(size_t))};
-    panel->own_price = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof(double));
+    panel->own_price = assay_block_alloc(panel->n_bars * panel->stride, sizeof(double));
     panel->factor_step = malloc((panel->n_events + 1) * sizeof *panel->factor_step);
     if (walk.factor == NULL || walk.split == NULL || walk.previous_close == NULL || walk.gaps == NULL ||
         walk.last_step == NULL || panel->own_price == NULL || panel->factor_step == NULL)
