@@ -44,7 +44,7 @@ typedef struct cli_common {
         {"quiet", NULL, "no messages but errors"}, {                                                         \
         "no-store", NULL, "write no tables"                                                                  \
     }
-enum { CLI_N_COMMON_ROWS = 13 };
+enum { CLI_N_COMMON_ROWS = 14 };
 
 /* Takes the option that was read last, if it is one of them; false: it is not, or its value is wrong, which has been said. */
 bool cli_take_common(const cli_args *args, cli_common *common);
