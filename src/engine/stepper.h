@@ -87,8 +87,9 @@ typedef struct assay_stepper {
     assay_served *closings, *openings;
     assay_ranked *rank;
     uint32_t *candidate;
-    uint8_t *beyond;     /* stride bytes */
-    double *volume_used; /* of the bar that volume_bar names; the portfolio's, NULL: not kept */
+    uint8_t *beyond;        /* stride bytes */
+    double *decision_close; /* n_symbols; NULL: closes of decisions are those of the bar */
+    double *volume_used;    /* of the bar that volume_bar names; the portfolio's, NULL: not kept */
     uint32_t *volume_bar;
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
