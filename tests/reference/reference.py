@@ -8,6 +8,7 @@ AMBIGUITIES.md beside this file (A1, A2, … here).
               close, volume, dividend, split (None = missing)
     settings  {name: value}, see DEFAULTS and, for the parameters of the one strategy, reference_strategies.PARAMETERS; or
               of an ensemble {"strategies": [{"strategy": "momentum", "lookback": 20, "weight": 1.0}, …], "combine": …}
+              settings["tables"] has the tables beside prices, see reference_tables.py
     run()     {"signals", "fills", "trades", "snapshots": lists of dicts; "metrics": dict; "ties": near-threshold notes;
                "ruined": bool; "delisted_positions": int}
 
@@ -34,6 +35,7 @@ DEFAULTS = {
     "delist_after_days": 10, "delisting_return": 0.0,
     "lot_method": "fifo", "signal_prices": "split_adjusted",
     "borrow_fee_pct": 0.0, "cash_interest_pct": 0.0,
+    "tables": None, "point_in_time_universe": True, "dividend_payment": "ex_date", "lag_days": 90, "max_age_days": 400,
 }
 
 

@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass, field
 from datetime import date
 
+from reference_actions import corporate_actions
 from reference_ensembles import overrule, vote
 from reference_metrics import deviation, finite, sign
 
 TINY = 1e-9
 BUY, SELL = 1, -1
+NO_TURNOVER = ("delisting", "cash_in_lieu", "spin_off")
 SIDE_OF_ACTION = {"BUY": BUY, "INCREASE": BUY, "SELL": SELL, "REDUCE": SELL}
 
 
@@ -78,6 +80,7 @@ class Book:
         self.marks = {}
         self.split_factor = {s: 1.0 for s in self.symbols}    # product of ratios applied since the first bar of the run
         self.orders, self.closings = [], []
+        self.due = []                           # receivables: (pay date, amount)
         self.financing, self.ruined, self.delisted_positions = 0.0, False, 0
         self.short_value_before = 0.0
         self.cash_before = self.cash
@@ -87,8 +90,8 @@ class Book:
     def step(self, t, previous, used_volume):
         """One bar. `used_volume` is what was taken of each symbol's bar, by the books before this one too."""
         self.t, self.used_volume, self.traded = t, used_volume, 0.0
-        for s in self.symbols:
-            self.apply_events(s)                                                         # 1
+        corporate_actions(self)                                                          # 1
+        self.expire_outside()
         if self.set["fill"] == "next_open":
             self.serve([o for o in self.orders if self.has_open(o.symbol)], "open")      # 2
         # 3: protective exits would stand here
@@ -102,10 +105,11 @@ class Book:
         self.delist()                                                                    # 5
         self.expire()
         self.finance(previous)                                                           # 6
+        decided = self.leave()                                                           # 7
         if self.is_rebalance(previous):
-            decided = self.decide(self.ask())                                            # 7, 8
-            if self.set["fill"] == "close":
-                self.serve(decided, "close")                                             # 9
+            decided += self.decide(self.ask())                                           # 7, 8
+        if self.set["fill"] == "close":
+            self.serve([o for o in decided if self.bar(o.symbol, t)], "close")           # 9
         self.check_identity()
         if self.equity() <= 0:
             self.ruin()                                                                  # 10
@@ -134,29 +138,34 @@ class Book:
                   "quarterly": lambda d: (d.year, (d.month - 1) // 3)}[frequency]
         return period(t) != period(previous)
 
-    # ------------------------------------------------------------------------------------ 1. corporate actions, §2
+    # ------------------------------------------------------------------------------- the universe, §2
 
-    def apply_events(self, symbol):
-        for ex_date, ratio, dividend, _ in self.data.events[symbol]:
-            if ex_date != self.t:
+    def closes_whole(self, order):
+        position = self.positions[order.symbol]
+        held = position.quantity()
+        return not order.opens and position.direction == -order.side and held - order.remaining <= TINY * held
+
+    def expire_outside(self):
+        """Outside the universe nothing opens, rises or turns around."""
+        for order in list(self.orders):
+            if order.opens and not self.data.inside(order.symbol, self.t):
+                self.end(order, "expired")
+
+    def leave(self):
+        """What is held outside the universe gets an order for the whole, unless one is there."""
+        made = []
+        for s in self.symbols:
+            position = self.positions[s]
+            pending = [o for o in self.orders if o.symbol == s]
+            if not position.lots or self.data.inside(s, self.t) or any(self.closes_whole(o) for o in pending):
                 continue
-            self.split_factor[symbol] *= ratio
-            position = self.positions[symbol]
-            for lot in position.lots:
-                lot.quantity *= ratio
-                lot.price /= ratio
-                lot.low /= ratio
-                lot.high /= ratio
-            for order in self.orders:
-                if order.symbol == symbol:
-                    order.quantity *= ratio
-                    order.remaining *= ratio
-            if symbol in self.marks:
-                self.marks[symbol] /= ratio
-            for lot in position.lots:           # after the split: the dividend is per new share
-                amount = position.direction * lot.quantity * dividend
-                lot.dividends += amount
-                self.cash += amount
+            for order in pending:
+                self.end(order, "replaced")
+            signal = {"timestamp": self.t, "symbol": s, "signal_type": "universe", "reason": "universe", "score": 0.0,
+                      "exact": True, "outcome": "none", "strategy": position.lots[0].signal["strategy"]}
+            made.append(self.new_order(signal, -position.direction, False, position.quantity()))
+            self.orders.append(made[-1])
+        return made
 
     # ------------------------------------------------------------------------------------------ 2. and 4. fills, §5
 
@@ -258,13 +267,13 @@ class Book:
 
     def book(self, symbol, side, quantity, closes, price, reference, commission, kind, number, closing, signal):
         """A fill: first `closes` of the position against its lots, then the rest opens a lot; costs in proportion."""
-        slippage = quantity * abs(price - reference) if kind != "delisting" else 0.0
+        slippage = quantity * abs(price - reference) if kind not in NO_TURNOVER else 0.0
         self.cash -= side * quantity * price + commission
         self.journal.fills.append({
             "order_id": number, "timestamp": self.t, "symbol": symbol, "side": "buy" if side == BUY else "sell",
             "quantity": quantity, "price": price, "reference_price": reference, "commission": commission,
             "slippage": slippage, "kind": kind, "strategy": signal["strategy"]})
-        if kind != "delisting":
+        if kind not in NO_TURNOVER:
             self.traded += quantity * price
         part = closes / quantity
         if closes > 0:
@@ -290,6 +299,8 @@ class Book:
                 part = min(left, lot.quantity)
             if part <= 0 and not everything:
                 continue
+            if 0 < part < TINY * quantity and self.set["lot_method"] != "average":      # dust, with another entry date
+                self.journal.ties.append(f"{self.t} {symbol}: {part!r} of a lot closes {quantity!r}")
             if everything or lot.quantity - part < TINY * lot.quantity:
                 part = lot.quantity
             left -= part
@@ -313,10 +324,15 @@ class Book:
         """A delisting or ruin: it has a number of its own, as an order would."""
         position = self.positions[symbol]
         quantity = position.quantity()
+        self.fill_apart(symbol, -position.direction, quantity, quantity, price, reference, commission, kind,
+                        position.lots[0].signal)
+
+    def fill_apart(self, symbol, side, quantity, closes, price, reference, commission, kind, signal):
+        """A fill without an order; it has a number as an order would, and what it closes is a trade."""
         self.journal.orders += 1
         number = self.journal.orders
-        self.book(symbol, -position.direction, quantity, quantity, price, reference, commission, kind, number,
-                  Closing(symbol, position.direction, number, kind), position.lots[0].signal)
+        closing = Closing(symbol, self.positions[symbol].direction, number, kind)
+        self.book(symbol, side, quantity, closes, price, reference, commission, kind, number, closing, signal)
 
     def fold_extremes(self):
         """Every lot held now was held from before or filled at this open: the bar's low and high count (§6)."""
@@ -340,7 +356,10 @@ class Book:
         return [s for s in self.symbols if self.positions[s].lots and not self.bar(s, self.t)]
 
     def equity(self):
-        return math.fsum([self.cash] + self.values())
+        return math.fsum([self.cash, self.receivable()] + self.values())
+
+    def receivable(self):
+        return math.fsum(amount for _, amount in self.due)
 
     def check_identity(self):
         """§6: equity = initial capital + pnl of closed trades + unrealised net pnl of open lots + financing."""
@@ -362,15 +381,22 @@ class Book:
     # ------------------------------------------------------------------------------ 5. delistings and expiry, §2, §3
 
     def delist(self):
+        """By symbol: what the table tells, then silence, which finds nothing left of what was told."""
         for s in self.symbols:
+            told = self.data.told_delisting(s, self.t)
+            if told is not None:
+                self.delist_one(s, told)
             k = self.data.own_until(s, self.t)
-            if k == 0 or (self.t - self.data.own[s][k - 1]).days <= self.set["delist_after_days"]:
-                continue
-            for order in [o for o in self.orders if o.symbol == s]:
-                self.end(order, "delisted")
-            if self.positions[s].lots:
-                self.delisted_positions += 1
-                self.close_whole(s, self.marks[s] * (1 + self.set["delisting_return"]), self.marks[s], 0.0, "delisting")
+            if k > 0 and (self.t - self.data.own[s][k - 1]).days > self.set["delist_after_days"]:
+                self.delist_one(s, self.set["delisting_return"])
+
+    def delist_one(self, symbol, result):
+        for order in [o for o in self.orders if o.symbol == symbol]:
+            self.end(order, "delisted")
+        if self.positions[symbol].lots:
+            self.delisted_positions += 1
+            mark = self.marks[symbol]
+            self.close_whole(symbol, mark * (1 + result), mark, 0.0, "delisting")
 
     def expire(self):
         for order in list(self.orders):
@@ -436,6 +462,8 @@ class Book:
         action, symbol = signal["action"], signal["symbol"]
         if action == "HOLD":
             return "hold"
+        if not self.data.inside(symbol, self.t):
+            return "not_in_universe"
         side = self.side_of(signal, full)
         for pending in [o for o in self.orders if o.symbol == symbol]:
             if pending.side == side:
