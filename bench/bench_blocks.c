@@ -88,11 +88,12 @@ int main(void) {
         }
     }
     double files = bench_median(in_files, N_PAIRS), memory = bench_median(in_memory, N_PAIRS);
-    printf("{\"bench\": \"blocks_run_momentum\", \"rows\": %zu, \"limit_mb\": %zu, \"files_seconds\": %.4f, "
-           "\"memory_seconds\": %.4f, \"files_ns_per_bar\": %.1f, \"memory_ns_per_bar\": %.1f, \"ratio\": %.2f, "
-           "\"files_peak_rss_mb\": %.0f, \"memory_peak_rss_mb\": %.0f}\n",
-           n_rows, limit >> 20, files, memory, files / (double)n_rows * 1e9, memory / (double)n_rows * 1e9,
-           bench_median(ratio, N_PAIRS), peak_files, peak_memory);
+    printf(
+        "{\"bench\": \"blocks_run_momentum\", \"rows\": %zu, \"limit_mb\": %zu, \"files_seconds\": %.4f, "
+        "\"memory_seconds\": %.4f, \"files_ns_per_bar\": %.1f, \"memory_ns_per_bar\": %.1f, \"ratio\": %.2f, "
+        "\"files_peak_rss_mb\": %.0f, \"memory_peak_rss_mb\": %.0f}\n",
+        n_rows, limit >> 20, files, memory, files / (double)n_rows * 1e9, memory / (double)n_rows * 1e9,
+        bench_median(ratio, N_PAIRS), peak_files, peak_memory);
     if (given == NULL)
         (void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return 0;

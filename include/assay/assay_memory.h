@@ -27,8 +27,9 @@ ASSAY_API void assay_memory_block_bars(size_t n);
 typedef struct assay_memory_use {
     size_t limit, in_memory, in_files; /* bytes; large blocks alone */
     size_t block_bars;
-    const char *folder;  /* for files */
-    const char *refusal; /* why the last file could not be had; "": none was refused. Until the next refusal */
+    const char *folder; /* for files */
+    const char
+        *refusal; /* why the last file could not be had; "": none was refused. Until the next refusal */
 } assay_memory_use;
 ASSAY_API assay_memory_use assay_memory_used(void);
 

@@ -91,9 +91,12 @@ assay_status assay_memory_limit(size_t bytes, const char *folder, assay_error *e
 assay_memory_use assay_memory_used(void) {
     pthread_mutex_lock(&all.lock);
     set_defaults();
-    assay_memory_use use = {
-        .limit = all.limit, .in_memory = all.in_memory, .in_files = all.in_files, .block_bars = all.block_bars,
-        .folder = all.folder, .refusal = all.refusal};
+    assay_memory_use use = {.limit = all.limit,
+                            .in_memory = all.in_memory,
+                            .in_files = all.in_files,
+                            .block_bars = all.block_bars,
+                            .folder = all.folder,
+                            .refusal = all.refusal};
     pthread_mutex_unlock(&all.lock);
     return use;
 }

@@ -33,8 +33,8 @@ static size_t bars_of_window(size_t n_bars, size_t bytes_of_bar) {
     return bars > least ? bars : least;
 }
 
-assay_status assay_price_windows_plan(assay_price_windows *w, int64_t *times, size_t n_times, size_t n_symbols,
-                                      assay_error *err) {
+assay_status assay_price_windows_plan(assay_price_windows *w, int64_t *times, size_t n_times,
+                                      size_t n_symbols, assay_error *err) {
     *w = (assay_price_windows){0};
     size_t bytes_of_bar = MATRICES * sizeof(double) * (n_symbols + 1);
     if (n_times == 0 || !assay_block_goes_to_file(n_times * bytes_of_bar))

@@ -18,8 +18,8 @@ typedef struct assay_price_windows {
 
 /* Plans the windows for these times of the calendar, in any order and with repetitions; sorts them. None where the matrices
  * go into memory. ASSAY_E_NOMEM. */
-ASSAY_NODISCARD assay_status assay_price_windows_plan(assay_price_windows *windows, int64_t *times, size_t n_times,
-                                                      size_t n_symbols, assay_error *err);
+ASSAY_NODISCARD assay_status assay_price_windows_plan(assay_price_windows *windows, int64_t *times,
+                                                      size_t n_times, size_t n_symbols, assay_error *err);
 void assay_price_windows_reset(assay_price_windows *windows);
 
 #endif

@@ -273,7 +273,8 @@ static assay_status take_times(void *context, duckdb_vector vector, size_t n, as
 
 /* Small files by the thousand: opening them again would cost more than the memory of their rows. */
 static bool are_many_small(const assay_prices_table *table) {
-    return table->files.count > MOST_FILES_READ_TWICE && !assay_block_goes_to_file(4 * assay_files_bytes(&table->files)); /* compressed */
+    return table->files.count > MOST_FILES_READ_TWICE &&
+           !assay_block_goes_to_file(4 * assay_files_bytes(&table->files)); /* compressed */
 }
 
 /* Tells the builder which symbols and times will come: rows then need no memory beside their cells. What goes wrong here
@@ -296,8 +297,9 @@ static void expect(assay_store *store, const assay_prices_table *table, const as
     free(times.us);
 }
 
-static assay_status read_rows(assay_store *store, const assay_prices_table *table, const assay_load_spec *spec,
-                              block *rows, assay_price_reading *reading, assay_error *err) {
+static assay_status read_rows(assay_store *store, const assay_prices_table *table,
+                              const assay_load_spec *spec, block *rows, assay_price_reading *reading,
+                              assay_error *err) {
     static const char what[] = "cannot read the prices table";
     assay_sql sql = {0};
     assay_arg args[4];
@@ -326,9 +328,9 @@ static assay_status read_rows(assay_store *store, const assay_prices_table *tabl
 }
 
 /* One window of time after the other. */
-static assay_status read_windows(assay_store *store, const assay_prices_table *table, const assay_load_spec *spec,
-                                 const assay_price_windows *windows, block *rows, assay_price_reading *reading,
-                                 assay_error *err) {
+static assay_status read_windows(assay_store *store, const assay_prices_table *table,
+                                 const assay_load_spec *spec, const assay_price_windows *windows, block *rows,
+                                 assay_price_reading *reading, assay_error *err) {
     assay_prices_table window = *table;
     assay_status status = ASSAY_OK;
     window.has_window = true;
