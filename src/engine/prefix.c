@@ -277,7 +277,7 @@ static assay_status serve_candidate(assay_stepper *st, size_t t, uint32_t symbol
                          .side = ASSAY_SIDE_BUY};
     double offered = assay_fillable(st, t, &order);
     double price = buy_price(s, x->fills.reference[symbol]);
-    double filled = assay_affordable(s, st->book->cash, offered, price, true);
+    double filled = assay_affordable(s, st->book->cash, offered, price, 0);
     if (filled == 0)
         return ASSAY_OK;
     assay_status status = assay_book_reserve_lot(&st->book, err);

@@ -383,7 +383,8 @@ def test_the_comparison_sees_a_change_in_every_column(seed, kind):
                 elif isinstance(value, float):
                     line[column] = 1.0
                 else:
-                    line[column] = "delisting" if column == "kind" else "other"
+                    words = {"kind": "delisting", "entry_reason": "spin_off", "exit_reason": "universe"}
+                    line[column] = words.get(column, "other")
             with pytest.raises(compare.Difference):
                 compare.compare_results(result, changed, settings)
         shorter = as_tables(result)

@@ -197,6 +197,13 @@ def test_cash_in_lieu_of_a_short_and_in_half_shares():
     assert fills(r)[1] == (day(2), "A", "buy", "cash_in_lieu", near(0.3), 970)
 
 
+def test_lots_of_ten_leave_single_shares():
+    # 110 in lots of 10; 3:2 makes 165, which are whole shares
+    market = {"A": rows(90.0, 90.0, 60.0)}
+    r = go(market, {0: [("A", "BUY")]}, {"corporate_actions": [event("A", 2, split=1.5)]}, lot_size=10.0)
+    assert len(r["fills"]) == 1 and r["trades"][0]["quantity"] == near(165)
+
+
 def test_a_reverse_split_can_take_the_whole_position():
     market = {"A": rows(2000.0, 2000.0, 20_000.0)}          # 5 shares, 1:10: half a share
     r = go(market, {0: [("A", "BUY")]}, {"corporate_actions": [event("A", 2, split=0.1)]}, lot_size=1.0)
@@ -231,6 +238,14 @@ def test_dividends_are_receivables_until_they_are_paid():
     assert r["trades"][0]["dividends"] == near(300)
     at_once = go(market, {0: [("A", "BUY")]}, tables)
     assert at_once["snapshots"][2]["cash"] == near(90_300) and at_once["snapshots"][2]["receivable"] == 0.0
+
+
+def test_types_tell_equal_dividends_apart_and_splits_of_the_day_go_first():
+    # 100 shares; 1 regular, 1 special and 2:1 on one day: 200 × 2. The regular one stands twice: the later pay date counts
+    actions = [event("A", 2, dividend=1.0, kind="regular", pay=2), event("A", 2, dividend=1.0, kind="special"),
+               event("A", 2, dividend=1.0, kind="regular", pay=3), event("A", 2, split=2.0)]
+    r = go({"A": rows(100.0, 100.0, 50.0, 50.0)}, {0: [("A", "BUY")]}, {"corporate_actions": actions}, dividend_payment="pay_date")
+    assert [(s["cash"], s["receivable"]) for s in r["snapshots"][2:]] == [(near(90_200), near(200)), (near(90_400), 0.0)]
 
 
 def test_a_short_owes_its_dividend_as_a_receivable_below_zero():

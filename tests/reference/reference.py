@@ -12,8 +12,9 @@ AMBIGUITIES.md beside this file (A1, A2, … here).
     run()     {"signals", "fills", "trades", "snapshots": lists of dicts; "metrics": dict; "ties": near-threshold notes;
                "ruined": bool; "delisted_positions": int}
 
-reference_data.py holds the market, reference_book.py one portfolio with its orders, reference_strategies.py and
-reference_ensembles.py what decides, reference_results.py and reference_metrics.py what is told of it.
+reference_data.py holds the market, reference_tables.py the tables beside prices; reference_book.py one portfolio with its
+orders, reference_decide.py how signals become orders, reference_actions.py corporate actions; reference_strategies.py,
+reference_rules.py and reference_ensembles.py what decides, reference_results.py and reference_metrics.py what is told of it.
 """
 
 from reference_book import Book, Journal
