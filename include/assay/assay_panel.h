@@ -179,10 +179,10 @@ typedef struct assay_delisting {
 ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_delistings(assay_panel *panel,
                                                                   const assay_delisting *rows, size_t n,
                                                                   assay_error *err);
-/* The market to compare with: symbol 0 of `benchmark`, a panel of its own with the same options. Kept are its returns
- * between its own bars, at the timestamps that both have. ASSAY_E_NOMEM. */
+/* The market to compare with: a symbol of `benchmark`, a panel of its own with the same options. Kept are its returns
+ * between its own bars, at the timestamps that both have. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (no such symbol). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_benchmark(assay_panel *panel,
-                                                                 const assay_panel *benchmark,
+                                                                 const assay_panel *benchmark, size_t symbol,
                                                                  assay_error *err);
 /* Another column: n_bars x n_symbols values by bar and symbol, NaN = missing, each known at its bar; copied. A second column
  * of that name replaces the first. ASSAY_E_NOMEM. */

@@ -96,6 +96,10 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_signals(assay_store *sto
                                                                 assay_strategy **out_strategy,
                                                                 assay_error *err);
 
+/* The names that a symbol of the last load had before (table symbol_changes), index 0, 1 …; NULL: no more. The store's, until its
+ * next load. */
+ASSAY_API const char *assay_store_other_name(const assay_store *store, const char *instrument, size_t index);
+
 /* What identifies a stored run beside its records. Strings are copied. */
 typedef struct assay_run_info {
     const char *run_id;          /* file name of the run's tables: [A-Za-z0-9._-]{1,128}, no leading dot */

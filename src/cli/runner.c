@@ -109,7 +109,16 @@ static assay_status check_sectors(const cli_names *pairs, assay_error *err) {
     return ASSAY_OK;
 }
 
-static assay_status set_sectors(assay_panel *panel, const cli_names *sectors, assay_error *err) {
+/* The sector of an instrument under any of its names. */
+static const char *sector_of_any_name(const assay_store *store, const cli_names *pairs, const char *symbol) {
+    const char *found = sector_of(pairs, symbol), *name;
+    for (size_t i = 0; found == NULL && (name = assay_store_other_name(store, symbol, i)) != NULL; i++)
+        found = sector_of(pairs, name);
+    return found;
+}
+
+static assay_status set_sectors(const assay_store *store, assay_panel *panel, const cli_names *sectors,
+                                assay_error *err) {
     size_t n = assay_panel_n_symbols(panel);
     if (check_sectors(sectors, err) != ASSAY_OK)
         return ASSAY_E_DATA;
@@ -117,7 +126,7 @@ static assay_status set_sectors(assay_panel *panel, const cli_names *sectors, as
     if (sector == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
     for (size_t s = 0; s < n; s++)
-        sector[s] = sector_of(sectors, assay_panel_symbol(panel, s));
+        sector[s] = sector_of_any_name(store, sectors, assay_panel_symbol(panel, s));
     assay_status status = assay_panel_set_sectors(panel, sector, err);
     free(sector);
     return status;
@@ -137,11 +146,11 @@ static assay_status load_sectors(assay_store *store, const cli_request *request,
     assay_status status = ASSAY_OK;
     snprintf(path, sizeof path, "%s/holdings.csv", assay_store_folder(store));
     if (request->sectors.n > 0)
-        status = set_sectors(panel, &request->sectors, err);
+        status = set_sectors(store, panel, &request->sectors, err);
     else if (access(path, R_OK) == 0 &&
              (status = cli_read_holdings(path, &symbols, &sectors, err)) == ASSAY_OK) {
         cli_names_sort(&sectors);
-        status = set_sectors(panel, &sectors, err);
+        status = set_sectors(store, panel, &sectors, err);
     }
     cli_names_reset(&symbols);
     cli_names_reset(&sectors);

@@ -22,7 +22,11 @@ void assay_panel_reset_extras(assay_panel *p) {
 
 /* --- the benchmark --- */
 
-assay_status assay_panel_set_benchmark(assay_panel *p, const assay_panel *benchmark, assay_error *err) {
+assay_status assay_panel_set_benchmark(assay_panel *p, const assay_panel *benchmark, size_t symbol,
+                                       assay_error *err) {
+    if (symbol >= benchmark->n_symbols)
+        return assay_error_set(err, ASSAY_E_ARGUMENT, "symbol %zu of a benchmark of %zu", symbol,
+                               benchmark->n_symbols);
     double *returns = malloc((p->n_bars + 1) * sizeof *returns);
     if (returns == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a benchmark of %zu bars", p->n_bars);
@@ -32,12 +36,12 @@ assay_status assay_panel_set_benchmark(assay_panel *p, const assay_panel *benchm
         while (at < benchmark->n_bars && benchmark->timestamp_us[at] < p->timestamp_us[t])
             at++;
         if (at == benchmark->n_bars || benchmark->timestamp_us[at] != p->timestamp_us[t] ||
-            isnan(benchmark->column[ASSAY_COLUMN_CLOSE][at * benchmark->stride]))
+            isnan(benchmark->column[ASSAY_COLUMN_CLOSE][at * benchmark->stride + symbol]))
             continue;
-        row = at - assay_panel_gaps_until(benchmark, 0, at);
-        if (row > benchmark->first_bar[0])
-            returns[t] = benchmark->own_price[row * benchmark->stride] /
-                             benchmark->own_price[(row - 1) * benchmark->stride] -
+        row = at - assay_panel_gaps_until(benchmark, symbol, at);
+        if (row > benchmark->first_bar[symbol])
+            returns[t] = benchmark->own_price[row * benchmark->stride + symbol] /
+                             benchmark->own_price[(row - 1) * benchmark->stride + symbol] -
                          1;
     }
     free(p->benchmark_return);

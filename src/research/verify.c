@@ -171,12 +171,12 @@ static bool compare_fills(const assay_result *a, const assay_result *b, trial *t
 
 static assay_status report_progress(verification *v, assay_error *err) {
     pthread_mutex_lock(&v->lock);
-    v->n_done++;
+    size_t n_done = ++v->n_done;
     bool go_on =
-        v->spec->progress == NULL || v->spec->progress(v->spec->progress_context, v->n_done, v->n_trials);
+        v->spec->progress == NULL || v->spec->progress(v->spec->progress_context, n_done, v->n_trials);
     pthread_mutex_unlock(&v->lock);
     return go_on ? ASSAY_OK
-                 : assay_error_set(err, ASSAY_E_CANCELLED, "stopped after %zu of %zu runs", v->n_done,
+                 : assay_error_set(err, ASSAY_E_CANCELLED, "stopped after %zu of %zu runs", n_done,
                                    v->n_trials);
 }
 

@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "keyed_table.h"
 #include "market/panel.h"
+#include "small_table.h"
 #include "symbol_changes.h"
 
 static const char cannot[] = "cannot read the table fundamental_analysis";
@@ -141,6 +142,52 @@ static bool has_a_return(const assay_panel *panel) {
     return false;
 }
 
+typedef struct name_list {
+    char **name;
+    size_t n, capacity;
+} name_list;
+
+static void reset_names(name_list *names) {
+    for (size_t i = 0; i < names->n; i++) {
+        free(names->name[i]);
+    }
+    free(names->name);
+}
+
+static assay_status add_name(name_list *names, const char *name, assay_error *err) {
+    assay_status status = ASSAY_RESERVE(names->name, names->capacity, names->n + 1, err);
+    if (status != ASSAY_OK) {
+        return status;
+    }
+    names->name[names->n] = strdup(name);
+    if (names->name[names->n] == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a benchmark");
+    }
+    names->n++;
+    return ASSAY_OK;
+}
+
+/* What a symbol spins off: its own history needs what that was worth. */
+static assay_status add_children(assay_store *store, const char *instrument, name_list *names,
+                                 assay_error *err) {
+    assay_small_table table;
+    assay_status status = assay_small_table_open(store, &assay_actions_table, &table, err);
+    while (status == ASSAY_OK && assay_small_table_next(&table)) {
+        char name[256], child[256];
+        const assay_cursor *c = &table.cursor;
+        assay_cursor_copy(c, ACTION_SYMBOL, name, sizeof name);
+        assay_cursor_copy(c, ACTION_NEW_SYMBOL, child, sizeof child);
+        int64_t ex_date = assay_cursor_int(c, ACTION_EX_DATE);
+        const char *meant = assay_symbol_at(store, name, ex_date);
+        const char *brought = child[0] == '\0' ? NULL : assay_symbol_at(store, child, ex_date);
+        if (meant != NULL && brought != NULL && strcmp(meant, instrument) == 0) {
+            status = add_name(names, brought, err);
+        }
+    }
+    assay_small_table_close(&table);
+    return status;
+}
+
 assay_status assay_store_load_benchmark(assay_store *store, const assay_load_spec *spec, const char *symbol,
                                         assay_panel *panel, assay_error *err) {
     if (store == NULL || spec == NULL || symbol == NULL || panel == NULL) {
@@ -151,18 +198,31 @@ assay_status assay_store_load_benchmark(assay_store *store, const assay_load_spe
     char frequency[sizeof store->frequency];
     memcpy(frequency, store->frequency, sizeof frequency); /* the load below overwrites it */
     assay_load_spec alone = *spec;
-    alone.symbols = &symbol;
-    alone.n_symbols = 1;
     if (alone.frequency == NULL && frequency[0] != '\0') {
         alone.frequency = frequency;
     }
     assay_panel *benchmark = NULL;
     assay_error inner = {.status = ASSAY_OK};
-    assay_status status = assay_store_load_panel(store, &alone, &benchmark, NULL, &inner);
-    if (status != ASSAY_OK) {
-        return assay_error_set(err, status, "benchmark: %s", inner.message);
+    name_list names = {0};
+    size_t number = 0;
+    assay_status status = add_name(&names, symbol, err);
+    if (status == ASSAY_OK) {
+        status = add_children(store, assay_symbol_instrument(store, symbol), &names, err);
     }
-    status = assay_panel_set_benchmark(panel, benchmark, err);
+    if (status == ASSAY_OK) {
+        alone.symbols = (const char *const *)names.name;
+        alone.n_symbols = names.n;
+        status = assay_store_load_panel(store, &alone, &benchmark, NULL, &inner);
+        if (status != ASSAY_OK) {
+            status = assay_error_set(err, status, "benchmark: %s", inner.message);
+        }
+    }
+    reset_names(&names);
+    if (status != ASSAY_OK) {
+        return status;
+    }
+    (void)assay_panel_find_symbol(benchmark, assay_symbol_instrument(store, symbol), &number);
+    status = assay_panel_set_benchmark(panel, benchmark, number, err);
     assay_panel_destroy(benchmark);
     if (status == ASSAY_OK && !has_a_return(panel)) {
         status = assay_error_set(err, ASSAY_E_DATA,

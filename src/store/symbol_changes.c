@@ -226,8 +226,7 @@ const char *assay_symbol_at(const assay_store *store, const char *name, int64_t 
 
 /* --- what is wanted --- */
 
-/* What a name without a date means: the instrument that has it last. */
-static const char *instrument_of(const assay_store *store, const char *name) {
+const char *assay_symbol_instrument(const assay_store *store, const char *name) {
     const assay_symbol_spell *best = NULL;
     for (size_t i = 0; i < store->n_spells; i++) {
         const assay_symbol_spell *spell = &store->spell[i];
@@ -266,7 +265,7 @@ assay_status assay_symbol_changes_want(assay_store *store, const char *const *sy
         out->name[out->n_names++] = out->instrument[out->n_instruments++] = symbols[i];
     }
     for (size_t i = 0; store->n_spells > 0 && i < n; i++) {
-        const char *instrument = instrument_of(store, symbols[i]);
+        const char *instrument = assay_symbol_instrument(store, symbols[i]);
         if (!has_name(out->instrument, out->n_instruments, instrument)) {
             out->name[out->n_names++] = out->instrument[out->n_instruments++] = instrument;
         }
@@ -284,6 +283,17 @@ assay_status assay_symbol_changes_want(assay_store *store, const char *const *sy
 void assay_wanted_symbols_reset(assay_wanted_symbols *wanted) {
     free(wanted->name);
     free(wanted->instrument);
+}
+
+const char *assay_store_other_name(const assay_store *store, const char *instrument, size_t index) {
+    for (size_t i = 0; i < store->n_spells; i++) {
+        const assay_symbol_spell *spell = &store->spell[i];
+        if (strcmp(spell->instrument, instrument) == 0 && strcmp(spell->name, instrument) != 0 &&
+            index-- == 0) {
+            return spell->name;
+        }
+    }
+    return NULL;
 }
 
 /* --- SQL --- */

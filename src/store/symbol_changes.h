@@ -23,6 +23,9 @@ void assay_symbol_changes_reset(assay_store *store);
 /* The instrument that a name meant at a time; NULL: one whose rows are left out. */
 const char *assay_symbol_at(const assay_store *store, const char *name, int64_t us);
 
+/* The instrument that a name without a date means: the one that has, or had, it last. */
+const char *assay_symbol_instrument(const assay_store *store, const char *name);
+
 /* What a load of these symbols (their names at any time) reads: all names of the instruments, and the instruments. Without
  * changes both are `symbols` itself. Reset it in every case. */
 typedef struct assay_wanted_symbols {

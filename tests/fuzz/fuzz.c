@@ -154,7 +154,7 @@ static void set_sectors(assay_panel *panel, fuzz_input *in) {
 static void set_benchmark(assay_panel *panel, fuzz_input *in, const assay_panel_options *options) {
     assay_panel *benchmark = make_panel(in, options);
     if (benchmark != NULL)
-        (void)!assay_panel_set_benchmark(panel, benchmark, NULL);
+        (void)!assay_panel_set_benchmark(panel, benchmark, 0, NULL);
     assay_panel_destroy(benchmark);
 }
 
