@@ -61,7 +61,7 @@ _assay() {
 _assay_options() {
     case $1 in
     sample) echo "--db --symbols --days --years --seed --start --clean --quiet --help" ;;
-    import) echo "--db --frequency --currency --partition --on-bad-data --dry-run --quiet --help" ;;
+    import) echo "--db --frequency --currency --partition --on-bad-data --date-format --time-zone --decimal --delimiter --encoding --columns --layout --symbol --format --dry-run --quiet --help" ;;
     table) echo "--db --dry-run --quiet --help" ;;
     indicators) echo "--db --symbols --column --start --end --frequency --threads --quiet --help" ;;
     strategies) echo "--settings --format --db --help" ;;
