@@ -65,10 +65,10 @@ _assay_options() {
     table) echo "--db --dry-run --quiet --help" ;;
     indicators) echo "--db --symbols --column --start --end --frequency --threads --quiet --help" ;;
     strategies) echo "--settings --format --db --help" ;;
-    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
-    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --frequency --no-store --quiet --help" ;;
-    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
-    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --frequency --quiet --help" ;;
+    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --no-store --quiet --help" ;;
+    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --no-store --quiet --help" ;;
+    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --no-store --quiet --help" ;;
+    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show | sql) echo "--db --format --help" ;;
     audit) echo "--db --all --help" ;;

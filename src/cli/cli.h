@@ -74,6 +74,8 @@ bool cli_read_whole(const cli_args *args, uint64_t min, uint64_t max, uint64_t *
 /* Which of n names the value is. */
 bool cli_read_choice(const cli_args *args, const char *const *names, size_t n, size_t *out_index);
 /* The database folder: `given`, else $ASSAY_DB, else db. */
+/* Sets the process's memory limit from "2G", "500M" … False: no size. */
+bool cli_set_memory(const char *text);
 const char *cli_database(const char *given);
 /* The number of operands is checked against [min, max]; `what` names them in the message. */
 bool cli_check_operands(const cli_args *args, int min, int max, const char *what);

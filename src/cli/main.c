@@ -1,6 +1,7 @@
 /* The program `assay`: the table of subcommands, and the choice of one. */
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -58,6 +59,11 @@ int main(int argc, char **argv) {
     const cli_command *command = cli_command_find(first);
     if (command == NULL)
         return CLI_USAGE;
+    const char *memory = getenv("ASSAY_MEMORY");
+    if (memory != NULL && memory[0] != '\0' && !cli_set_memory(memory)) {
+        cli_message("the environment's ASSAY_MEMORY '%s' is no size; 2G and 500M are", memory);
+        return CLI_USAGE;
+    }
     int code = command->run(command, argc - 1, argv + 1);
     cli_progress(NULL);
     return cli_finish_output(code);

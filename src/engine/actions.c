@@ -36,9 +36,7 @@ static void split_lots(assay_book *b, assay_position *position, double ratio) {
     }
 }
 
-static assay_status split_orders(assay_stepper *st, uint32_t symbol, double ratio, assay_error *err) {
-    assay_book *b = st->book;
-    const assay_settings *s = assay_stepper_settings(st);
+static void split_orders(assay_book *b, uint32_t symbol, double ratio) {
     assay_order *order = assay_book_orders(b);
     for (uint32_t i = 0; i < b->n_orders; i++) {
         if (order[i].symbol != symbol || order[i].done != 0)
@@ -47,7 +45,16 @@ static assay_status split_orders(assay_stepper *st, uint32_t symbol, double rati
         order[i].remaining *= ratio;
         if (order[i].closing != ASSAY_NO_INDEX)
             assay_book_closings(b)[order[i].closing].later_ratio *= ratio;
-        if (s->lot_size == 0)
+    }
+}
+
+/* What a split has made of pending orders: openings in whole lots, the others in whole units. */
+static assay_status round_orders(assay_stepper *st, uint32_t symbol, assay_error *err) {
+    assay_book *b = st->book;
+    const assay_settings *s = assay_stepper_settings(st);
+    assay_order *order = assay_book_orders(b);
+    for (uint32_t i = 0; s->lot_size > 0 && i < b->n_orders; i++) {
+        if (order[i].symbol != symbol || order[i].done != 0)
             continue;
         order[i].remaining = round_down(order[i].remaining, order[i].reduces != 0 ? unit_of(s) : s->lot_size);
         assay_status status = order[i].remaining > 0
@@ -171,12 +178,11 @@ static assay_status spin_off(assay_stepper *st, size_t t, const assay_panel_even
 static assay_status apply_event(assay_stepper *st, size_t t, const assay_panel_event *event,
                                 assay_error *err) {
     assay_book *b = st->book;
-    assay_status status = ASSAY_OK;
     if (event->split_ratio != 1 && (assay_book_flags(b)[event->symbol] & ASSAY_PENDING) != 0)
-        status = split_orders(st, event->symbol, event->split_ratio, err);
+        split_orders(b, event->symbol, event->split_ratio);
     assay_position *position = assay_book_find_position(b, event->symbol);
-    if (status != ASSAY_OK || position == NULL)
-        return status;
+    if (position == NULL)
+        return ASSAY_OK;
     if (event->split_ratio != 1)
         split_lots(b, position, event->split_ratio);
     return event->dividend != 0 ? pay_dividend(st, t, event, err) : ASSAY_OK;
@@ -196,8 +202,11 @@ static assay_status run_pass(assay_stepper *st, size_t t, const assay_panel_even
         else if (pass == SPIN_OFFS && is_spin_off &&
                  assay_book_find_position(st->book, event[i].symbol) != NULL)
             status = spin_off(st, t, &event[i], err);
-        else if (pass == FRACTIONS && event[i].split_ratio != 1)
+        else if (pass == FRACTIONS && event[i].split_ratio != 1) {
             status = pay_fraction(st, t, event[i].symbol, err);
+            if (status == ASSAY_OK)
+                status = round_orders(st, event[i].symbol, err);
+        }
     }
     return status;
 }

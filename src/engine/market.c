@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "market/rolling.h"
@@ -12,7 +13,7 @@ enum { IMPACT_RETURNS = 20 };
 void assay_market_reset(assay_market *m) {
     free(m->silence);
     free(m->rebalance);
-    free(m->own_return_std);
+    assay_block_free(m->own_return_std);
     *m = (assay_market){0};
 }
 

@@ -25,7 +25,9 @@ static assay_status delist_silent(assay_stepper *st, size_t t, assay_error *err)
         const assay_position *position = assay_book_find_position(st->book, symbol);
         if (position == NULL)
             continue;
-        double mark = position->mark, told = m->silence[st->next_silence].delisting_return;
+        double close = assay_cell(m->panel, ASSAY_COLUMN_CLOSE, t, symbol);
+        double mark = isnan(close) ? position->mark : close;
+        double told = m->silence[st->next_silence].delisting_return;
         assay_status status = assay_ledger_close_position(
             st, t, symbol, mark * (1 + (isnan(told) ? unknown : told)), mark, 0, ASSAY_FILL_DELISTING, err);
         if (status != ASSAY_OK)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "expression/cross.h"
@@ -44,7 +45,7 @@ static size_t n_cells(const evaluator *e) {
 }
 
 static assay_status new_matrix(evaluator *e, double **out) {
-    *out = assay_aligned_alloc(n_cells(e), sizeof(double));
+    *out = assay_block_alloc(n_cells(e), sizeof(double));
     return *out != NULL ? ASSAY_OK
                         : assay_error_set(e->err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols",
                                           e->panel->n_bars, e->panel->n_symbols);
@@ -355,13 +356,13 @@ static assay_status begin(evaluator *e, assay_error *err) {
 static void end(evaluator *e) {
     for (int l = 0; l < 2; l++) {
         for (uint32_t i = 0; e->owned[l] != NULL && i < e->graph->n; i++)
-            free(e->owned[l][i]);
+            assay_block_free(e->owned[l][i]);
         free(e->owned[l]);
         free(e->made[l]);
     }
     free(e->alias);
     free(e->needed);
-    free(e->factors);
+    assay_block_free(e->factors);
     free(e->market);
 }
 
@@ -388,7 +389,7 @@ static void forget(evaluator *e, const uint32_t *roots, uint32_t first, uint32_t
         for (uint32_t i = 0; i < e->graph->n; i++) {
             if (e->needed[i] || e->owned[l][i] == NULL)
                 continue;
-            free(e->owned[l][i]);
+            assay_block_free(e->owned[l][i]);
             e->owned[l][i] = NULL;
             e->made[l][i] = NULL;
         }

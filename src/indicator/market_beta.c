@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "base/sum.h"
@@ -98,7 +99,7 @@ ASSAY_SIMD static void beta_row(size_t n, const double *restrict number, const d
 assay_status assay_market_beta(const assay_panel *p, const double *market_return, size_t lookback,
                                double *out, assay_error *err) {
     size_t size = p->n_bars * ASSAY_TILE;
-    double *x = assay_aligned_alloc(3 * size, sizeof *x);
+    double *x = assay_block_alloc(3 * size, sizeof *x);
     beta_walk *walk = malloc(sizeof *walk);
     assay_status status = ASSAY_OK;
     if (x == NULL || walk == NULL) {
@@ -121,7 +122,7 @@ assay_status assay_market_beta(const assay_panel *p, const double *market_return
                 spread_betas(walk, beta, out);
         }
     }
-    free(x);
+    assay_block_free(x);
     free(walk);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "base/simd.h"
@@ -267,6 +268,43 @@ static int compare_steps(const void *a, const void *b) {
     return 0; /* one step a row and symbol */
 }
 
+/* The day whose dividends an event's belongs to: its ex-date; of a spin-off the day on which it takes effect. */
+static int64_t day_of_event(const assay_panel *panel, const assay_panel_event *event) {
+    return event->child == ASSAY_NO_CHILD ? event->ex_date_us
+                                          : (int64_t)panel->day[event->bar] * ASSAY_US_PER_DAY;
+}
+
+/* Dividends of one day are one: the history is adjusted for their sum. Events of a symbol at a bar are in order of their days,
+ * but for spin-offs, whose day is the last. */
+static assay_status apply_events(assay_panel *panel, own_walk *walk, const assay_panel_event *event, size_t n,
+                                 assay_signal_prices signal_prices, assay_error *err) {
+    int64_t done = INT64_MIN;
+    for (;;) {
+        int64_t day = INT64_MAX;
+        for (size_t i = 0; i < n; i++) {
+            int64_t own = day_of_event(panel, &event[i]);
+            day = own > done && own < day ? own : day;
+        }
+        if (day == INT64_MAX)
+            return ASSAY_OK;
+        assay_panel_event sum = event[0];
+        sum.split_ratio = 1;
+        sum.dividend = 0;
+        sum.ex_date_us = day;
+        for (size_t i = 0; i < n; i++) {
+            if (day_of_event(panel, &event[i]) != day)
+                continue;
+            sum.split_ratio *= event[i].split_ratio;
+            sum.dividend += event[i].dividend;
+            sum.child = event[i].child;
+        }
+        assay_status status = apply_event(panel, walk, &sum, signal_prices, err);
+        if (status != ASSAY_OK)
+            return status;
+        done = day;
+    }
+}
+
 static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_signal_prices signal_prices,
                                   assay_error *err) {
     for (size_t s = 0; s < panel->n_symbols; s++) {
@@ -278,8 +316,13 @@ static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_sign
     }
     size_t next = 0;
     for (size_t t = 0; t < panel->n_bars; t++) {
-        for (; next < panel->n_events && panel->event[next].bar == t; next++) {
-            assay_status status = apply_event(panel, walk, &panel->event[next], signal_prices, err);
+        while (next < panel->n_events && panel->event[next].bar == t) {
+            size_t first = next;
+            while (next < panel->n_events && panel->event[next].bar == t &&
+                   panel->event[next].symbol == panel->event[first].symbol)
+                next++;
+            assay_status status =
+                apply_events(panel, walk, panel->event + first, next - first, signal_prices, err);
             if (status != ASSAY_OK)
                 return status;
         }
@@ -303,7 +346,7 @@ assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *ev
     size_t n = panel->n_symbols;
     own_walk walk = {malloc(n * sizeof(double)), malloc(n * sizeof(double)), malloc(n * sizeof(double)),
                      malloc(n * sizeof(uint32_t)), malloc(n * sizeof(size_t))};
-    panel->own_price = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof(double));
+    panel->own_price = assay_block_alloc(panel->n_bars * panel->stride, sizeof(double));
     panel->factor_step = malloc((panel->n_events + 1) * sizeof *panel->factor_step);
     if (walk.factor == NULL || walk.split == NULL || walk.previous_close == NULL || walk.gaps == NULL ||
         walk.last_step == NULL || panel->own_price == NULL || panel->factor_step == NULL)

@@ -120,11 +120,12 @@ ASSAY_NODISCARD assay_status assay_calendar_to_own(const assay_panel *panel, con
 
 /* Makes n_bars x stride values in own time of a price column, in the units of own_price: prices raw x factor, volumes raw /
  * the splits of the factor. NaN outside the symbol's own bars, and everywhere where the panel does not have the column.
- * free() frees it. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (no such column). */
+ * assay_block_free frees it. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (no such column). */
 ASSAY_NODISCARD assay_status assay_own_column(const assay_panel *panel, int column, double **out,
                                               assay_error *err);
 
-/* Makes the factor of every row in own time (n_bars x stride), or *out = NULL where it is 1 throughout. free() frees it.
+/* Makes the factor of every row in own time (n_bars x stride), or *out = NULL where it is 1 throughout. assay_block_free
+ * frees it.
  * ASSAY_E_NOMEM. */
 ASSAY_NODISCARD assay_status assay_own_factors(const assay_panel *panel, double **out, assay_error *err);
 

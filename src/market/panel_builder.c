@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "market/builder.h"
@@ -394,7 +395,7 @@ static assay_status allocate_columns(const assay_panel_builder *b, assay_panel *
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
         if (b->column[c] == NULL)
             continue;
-        panel->column[c] = assay_aligned_alloc(n_cells, sizeof(double));
+        panel->column[c] = assay_block_alloc(n_cells, sizeof(double));
         if (panel->column[c] == NULL)
             return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols",
                                    panel->n_bars, panel->n_symbols);

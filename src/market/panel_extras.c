@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "market/universe.h"
 
@@ -14,7 +15,7 @@ void assay_panel_reset_extras(assay_panel *p) {
     free(p->benchmark_return);
     for (size_t i = 0; i < p->n_extra; i++) {
         free(p->extra[i].name);
-        free(p->extra[i].values);
+        assay_block_free(p->extra[i].values);
     }
     free(p->extra);
 }
@@ -59,7 +60,7 @@ int assay_panel_find_column(const assay_panel *p, const char *name) {
 }
 
 static double *spread_values(const assay_panel *p, const double *values) {
-    double *to = assay_aligned_alloc(p->n_bars * p->stride, sizeof *to);
+    double *to = assay_block_alloc(p->n_bars * p->stride, sizeof *to);
     for (size_t t = 0; to != NULL && t < p->n_bars; t++) {
         memcpy(to + t * p->stride, values + t * p->n_symbols, p->n_symbols * sizeof *to);
         for (size_t s = p->n_symbols; s < p->stride; s++)
@@ -77,14 +78,14 @@ assay_status assay_panel_add_column(assay_panel *p, const char *name, const doub
     if (grown != NULL)
         p->extra = grown;
     if (copy == NULL || copied_name == NULL || grown == NULL) {
-        free(copy);
+        assay_block_free(copy);
         free(copied_name);
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for column %s of %zu bars", name,
                                p->n_bars);
     }
     if (found >= 0) {
         assay_panel_column *column = &p->extra[found - ASSAY_N_PRICE_COLUMNS];
-        free(column->values);
+        assay_block_free(column->values);
         column->values = copy;
         free(copied_name);
     } else {

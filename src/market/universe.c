@@ -184,7 +184,7 @@ static void fill_sectors(assay_panel *p, int64_t bar_length) {
         for (size_t e = bar < p->n_bars ? p->epoch[bar] : p->n_epochs; !is_told && e < p->n_epochs; e++)
             p->dated_sector[e * n + c->symbol] = c->sector;
     }
-    for (size_t i = 0; i < p->n_memberships; i++) {
+    for (size_t i = p->n_memberships; i-- > 0;) { /* of two that overlap the first counts */
         const assay_panel_membership *m = &p->membership[i];
         bar_span span = epochs_of(p, span_of(p, m));
         for (size_t e = span.first; m->sector != ASSAY_NO_SECTOR && e < span.after; e++)

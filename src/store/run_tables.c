@@ -316,6 +316,9 @@ static void put_exit_reason(const assay_run_rows *rows, const assay_trade *trade
     }
 }
 
+/* What nobody ordered and is held all the same. */
+static const char came_without_signal[] = "spin_off";
+
 static bool has_entry_signal(const assay_run_rows *rows, const assay_trade *trade) {
     return trade->entry_signal != ASSAY_NO_SIGNAL && trade->entry_signal < rows->n_signals;
 }
@@ -324,6 +327,8 @@ static void put_entry_reason(const assay_run_rows *rows, const assay_trade *trad
                              size_t row) {
     if (has_entry_signal(rows, trade)) {
         put_reason(rows, &rows->signal[trade->entry_signal], vector, row);
+    } else if (trade->entry_signal == ASSAY_NO_SIGNAL) {
+        duckdb_vector_assign_string_element(vector, row, came_without_signal);
     } else {
         assay_row_set_null(vector, row);
     }
@@ -345,8 +350,10 @@ static void fill_trade_texts(const assay_run_rows *rows, size_t column, size_t f
         EACH_ROW text[i] = rows->symbol[trade[i].symbol];
         break;
     case 10:
-        EACH_ROW text[i] =
-            has_entry_signal(rows, &trade[i]) ? rows->kind[rows->signal[trade[i].entry_signal].kind] : empty;
+        EACH_ROW text[i] = has_entry_signal(rows, &trade[i])
+                               ? rows->kind[rows->signal[trade[i].entry_signal].kind]
+                           : trade[i].entry_signal == ASSAY_NO_SIGNAL ? assay_row_text(came_without_signal)
+                                                                      : empty;
         break;
     case 11:
         EACH_ROW text[i] = assay_row_text(trade[i].direction > 0 ? "long" : "short");
