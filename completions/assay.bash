@@ -63,7 +63,7 @@ _assay() {
 _assay_options() {
     case $1 in
     sample) echo "--db --symbols --days --years --seed --start --frequency --clean --quiet --help" ;;
-    import) echo "--db --frequency --currency --partition --on-bad-data --dry-run --quiet --help" ;;
+    import) echo "--db --frequency --currency --partition --on-bad-data --date-format --time-zone --decimal --delimiter --encoding --columns --layout --symbol --format --dry-run --quiet --help" ;;
     table) echo "--db --dry-run --quiet --help" ;;
     resample) echo "--db --symbols --frequency --session --early-closes --outside --label --partial --threads --quiet --help" ;;
     indicators) echo "--db --symbols --column --start --end --frequency --threads --quiet --help" ;;

@@ -211,7 +211,18 @@ typedef struct assay_import_report {
     size_t n_dropped;  /* on_bad_data: drop */
     size_t n_events;   /* rows written to corporate_actions */
     size_t n_files_written;
-    char columns[2048]; /* which column was taken for what, one "wanted = found" a line */
+    size_t n_files;        /* read: a folder has several */
+    char dialect[40];      /* "Yahoo", "Bloomberg, wide", "long" …; "Parquet" */
+    char delimiter[2];     /* of CSV; likewise the next three */
+    char encoding[16];     /* "utf-8", "utf-16", "latin-1" */
+    char compression[16];  /* "none", "gzip", "zstd" */
+    char decimal[2];       /* "." or "," */
+    char date_format[64];  /* "ISO 8601", as strptime has it, or "epoch seconds" … */
+    char time_zone[64];    /* of times without an offset */
+    char symbol[64];       /* from the file's name, where it has no symbols; else "" */
+    size_t header_line;    /* the last line of the header */
+    size_t n_footer_lines; /* left out after the table */
+    char columns[2048];    /* which column was taken for what, one "wanted = found" a line */
 } assay_import_report;
 
 typedef enum assay_partition {
@@ -228,9 +239,27 @@ typedef struct assay_import_spec {
     assay_partition partition;
     assay_bad_data on_bad_data;
     bool dry_run; /* read, check and report; write nothing */
+    /* What is recognised, where the caller knows better; NULL: recognise it. */
+    const char *delimiter;   /* one character */
+    const char *decimal;     /* "." or "," */
+    const char *encoding;    /* "utf-8", "utf-16" or "latin-1" */
+    const char *date_format; /* as strptime has it, e.g. "%d/%m/%Y" */
+    const char *time_zone;   /* of times without an offset, e.g. "America/New_York"; NULL: UTC */
+    const char *columns;     /* "close=Kurs,timestamp=Datum": our name = the header's */
+    const char *layout;      /* "long" or "wide" */
+    /* Called for each file that was read, with what was taken for what; NULL: nobody asks. */
+    void (*each)(void *context, const char *file, const assay_import_report *report);
+    void *each_context;
+    const char *symbol; /* of the rows where the file has no such column; NULL: the file's name */
 } assay_import_spec;
 
-/* Upserts the prices (and splits, dividends) of a CSV or Parquet file into the database, atomically. ASSAY_E_IO, ASSAY_E_DATA
+/* Opens a database to import into: made where there is none, but by a dry run, which takes a database that is not there for an
+ * empty one. ASSAY_E_IO, ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_open_for_import(const char *folder, bool dry_run,
+                                                                   assay_store **out_store, assay_error *err);
+
+/* Upserts the prices (and splits, dividends) of a CSV or Parquet file, or of all such files of a folder and the folders in it,
+ * into the database, atomically (a folder as a whole). ASSAY_E_IO, ASSAY_E_DATA
  * (file, row or line, column, value). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_import(assay_store *store, const char *file,
                                                           const assay_import_spec *spec,

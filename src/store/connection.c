@@ -84,13 +84,22 @@ static bool make_folders(char *path) {
     return mkdir(path, 0777) == 0 || errno == EEXIST;
 }
 
-static assay_status check_folder(assay_store *store, bool create, assay_error *err) {
+typedef enum assay_open {
+    OPEN_EXISTING = 0,
+    OPEN_CREATE = 1,
+    OPEN_IF_THERE = 2 /* what is not there is empty */
+} assay_open;
+
+static assay_status check_folder(assay_store *store, assay_open how, assay_error *err) {
     struct stat info;
-    if (create && !make_folders(store->folder)) {
+    if (how == OPEN_CREATE && !make_folders(store->folder)) {
         return assay_error_set(err, ASSAY_E_IO, "cannot make the database folder %s: %s", store->folder,
                                strerror(errno));
     }
     if (stat(store->folder, &info) != 0) {
+        if (errno == ENOENT && how == OPEN_IF_THERE) {
+            return ASSAY_OK;
+        }
         if (errno == ENOENT) {
             return assay_error_set(err, ASSAY_E_NOT_FOUND,
                                    "there is no database folder %s; name another with --db, or make one with "
@@ -126,8 +135,8 @@ void assay_store_all_threads(assay_store *store) {
     set_threads(store, assay_thread_count(store->n_threads));
 }
 
-assay_status assay_store_open(const char *folder, bool create, unsigned n_threads, assay_store **out_store,
-                              assay_error *err) {
+static assay_status open_store(const char *folder, assay_open how, unsigned n_threads,
+                               assay_store **out_store, assay_error *err) {
     if (folder == NULL || folder[0] == '\0' || out_store == NULL) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "a database folder has to be named");
     }
@@ -141,7 +150,7 @@ assay_status assay_store_open(const char *folder, bool create, unsigned n_thread
         store->folder[n - 1] = '\0';
     }
     store->n_threads = n_threads;
-    assay_status status = check_folder(store, create, err);
+    assay_status status = check_folder(store, how, err);
     if (status == ASSAY_OK) {
         status = assay_publish_recover(store->folder, err);
     }
@@ -177,4 +186,14 @@ void assay_store_close(assay_store *store) {
     assay_symbol_changes_reset(store);
     free(store->folder);
     free(store);
+}
+
+assay_status assay_store_open(const char *folder, bool create, unsigned n_threads, assay_store **out_store,
+                              assay_error *err) {
+    return open_store(folder, create ? OPEN_CREATE : OPEN_EXISTING, n_threads, out_store, err);
+}
+
+assay_status assay_store_open_for_import(const char *folder, bool dry_run, assay_store **out_store,
+                                         assay_error *err) {
+    return open_store(folder, dry_run ? OPEN_IF_THERE : OPEN_CREATE, 0, out_store, err);
 }

@@ -8,20 +8,21 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-enum { MAX_SPELLINGS = 8 };
+enum { MAX_SPELLINGS = 10 };
 
 static const struct {
     const char *name;
     const char *spelling[MAX_SPELLINGS];
 } wanted[ASSAY_N_IMPORT] = {
-    {"timestamp", {"timestamp", "date", "datetime", "day", "tradedate", "tradingdate", "dt"}},
+    {"timestamp", {"timestamp", "date", "datetime", "day", "tradedate", "tradingdate", "dt", "dates"}},
     {"symbol", {"symbol", "ticker", "sym", "actsymbol", "code", "instrument", "stock", "name"}},
-    {"open", {"openprice", "open", "priceopen", "op"}},
-    {"high", {"highprice", "high", "pricehigh", "max"}},
-    {"low", {"lowprice", "low", "pricelow", "min"}},
-    {"close", {"closeprice", "close", "priceclose", "closelast", "last"}},
-    {"volume", {"volume", "vol", "totalvolume", "sharevolume"}},
+    {"open", {"openprice", "open", "priceopen", "op", "pxopen"}},
+    {"high", {"highprice", "high", "pricehigh", "max", "pxhigh"}},
+    {"low", {"lowprice", "low", "pricelow", "min", "pxlow"}},
+    {"close", {"closeprice", "close", "priceclose", "closelast", "last", "pxlast", "price"}},
+    {"volume", {"volume", "vol", "totalvolume", "sharevolume", "pxvolume"}},
     {"dividend", {"dividendamount", "dividends", "dividend", "cashdividend", "divcash"}},
     {"split", {"splitcoefficient", "stocksplits", "splitratio", "splitfactor", "split"}},
     {"frequency", {"frequency", "per", "period", "interval"}},
@@ -47,14 +48,54 @@ static void normalise(const char *name, char *out_text, size_t size) {
     out_text[used] = '\0';
 }
 
-static void take(assay_import_columns *columns, size_t index, duckdb_result *result) {
+/* The header that the user's list gives to one of our names: "close=Kurs, timestamp=Datum"; "" where there is none. */
+static void named_by_user(const char *list, const char *ours, char *out_text, size_t size) {
+    out_text[0] = '\0';
+    for (const char *at = list; at != NULL && *at != '\0';) {
+        at += strspn(at, ", ");
+        size_t n = strcspn(at, ","), key = strcspn(at, "=,");
+        if (key < n && key == strlen(ours) && strncasecmp(at, ours, key) == 0) {
+            (void)snprintf(out_text, size, "%.*s", (int)(n - key - 1), at + key + 1);
+        }
+        at += n;
+    }
+}
+
+bool assay_import_name_means(const char *name, size_t index, const char *columns) {
+    char text[64], named[128];
+    named_by_user(columns, wanted[index].name, named, sizeof named);
+    if (named[0] != '\0') {
+        return strcasecmp(named, name) == 0;
+    }
+    normalise(name, text, sizeof text);
+    for (size_t s = 0; s < MAX_SPELLINGS && wanted[index].spelling[s] != NULL; s++) {
+        if (strcmp(text, wanted[index].spelling[s]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_taken(const assay_import_columns *columns, const char *name) {
+    for (size_t i = 0; i < ASSAY_N_IMPORT; i++) {
+        if (columns->column[i].present && strcmp(columns->column[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take(assay_import_columns *columns, size_t index, duckdb_result *result, const char *list) {
+    char named[128];
+    named_by_user(list, wanted[index].name, named, sizeof named);
     for (size_t s = 0; s < MAX_SPELLINGS && wanted[index].spelling[s] != NULL; s++) {
         for (idx_t c = 0; c < duckdb_column_count(result); c++) {
             const char *found = duckdb_column_name(result, c);
             char text[64];
             normalise(found, text, sizeof text);
-            if (strcmp(text, wanted[index].spelling[s]) != 0 ||
-                strlen(found) >= sizeof columns->column[index].name) {
+            bool means = named[0] != '\0' ? strcasecmp(named, found) == 0
+                                          : strcmp(text, wanted[index].spelling[s]) == 0;
+            if (!means || is_taken(columns, found) || strlen(found) >= sizeof columns->column[index].name) {
                 continue;
             }
             columns->column[index].present = true;
@@ -69,9 +110,12 @@ static void take(assay_import_columns *columns, size_t index, duckdb_result *res
 static void symbol_of_file(const char *file, char *out_text, size_t size) {
     const char *slash = strrchr(file, '/');
     (void)snprintf(out_text, size, "%s", slash == NULL ? file : slash + 1);
-    char *dot = strrchr(out_text, '.');
-    if (dot != NULL && dot != out_text) {
-        *dot = '\0';
+    static const char *const endings[] = {".gz", ".zst", ".csv", ".txt", ".tsv", ".parquet", ".dat"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(out_text), k = strlen(endings[i]);
+        if (n > k && strcasecmp(out_text + n - k, endings[i]) == 0) {
+            out_text[n - k] = '\0';
+        }
     }
 }
 
@@ -84,27 +128,24 @@ static void describe(const assay_import_columns *columns, duckdb_result *result,
         if (columns->column[i].present) {
             n = snprintf(out_text + used, size - used, "%s = %s\n", wanted[i].name, columns->column[i].name);
         } else if (i == ASSAY_IMPORT_SYMBOL) {
-            n = snprintf(out_text + used, size - used, "symbol = the file's name, %s\n", columns->symbol);
+            n = snprintf(out_text + used, size - used, "symbol = the file's name\n");
         }
         used += n > 0 ? (size_t)n : 0;
     }
     for (idx_t c = 0; c < duckdb_column_count(result) && used < size; c++) {
         const char *found = duckdb_column_name(result, c);
-        bool taken = false;
-        for (size_t i = 0; i < ASSAY_N_IMPORT; i++) {
-            taken = taken || (columns->column[i].present && strcmp(columns->column[i].name, found) == 0);
-        }
+        bool taken = is_taken(columns, found);
         int n = taken ? 0 : snprintf(out_text + used, size - used, "(not used) = %s\n", found);
         used += n > 0 ? (size_t)n : 0;
     }
 }
 
-assay_status assay_import_columns_find(duckdb_result *result, const char *file,
+assay_status assay_import_columns_find(duckdb_result *result, const char *file, const char *list,
                                        assay_import_columns *out_columns, char *out_text, size_t size,
                                        assay_error *err) {
     *out_columns = (assay_import_columns){0};
     for (size_t i = 0; i < ASSAY_N_IMPORT; i++) {
-        take(out_columns, i, result);
+        take(out_columns, i, result, list);
     }
     if (!out_columns->column[ASSAY_IMPORT_SYMBOL].present) {
         symbol_of_file(file, out_columns->symbol, sizeof out_columns->symbol);

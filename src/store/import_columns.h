@@ -32,13 +32,21 @@ typedef struct assay_import_columns {
         [64]; /* for all rows, where the file has no symbol column: the file's name without its ending */
 } assay_import_columns;
 
+/* Texts of cells without a value, in lower case, as an SQL list. */
+#define ASSAY_IMPORT_MISSING                                                                                 \
+    "'', 'null', 'na', 'n/a', '#n/a', '#n/a n/a', '#n/a n.a.', '#n/a field not applicable', 'none', '-', "   \
+    "'.'"
+
+/* Whether a header's cell means the column `index` of ours, by its spellings or by the user's `columns` ("close=Kurs,…"; NULL). */
+bool assay_import_name_means(const char *name, size_t index, const char *columns);
+
 /* Our names: "timestamp", "symbol", "open" … */
 const char *assay_import_column_name(size_t index);
 
 /* Recognises the columns of a result (of SELECT * … LIMIT 0) by their names. Writes what was taken for what into
  * `out_text`, one "wanted = found" a line. ASSAY_E_DATA: no date or no close; the message lists what there is. */
 ASSAY_NODISCARD assay_status assay_import_columns_find(duckdb_result *result, const char *file,
-                                                       assay_import_columns *out_columns, char *out_text,
-                                                       size_t size, assay_error *err);
+                                                       const char *columns, assay_import_columns *out_columns,
+                                                       char *out_text, size_t size, assay_error *err);
 
 #endif

@@ -35,10 +35,10 @@ static assay_status internal(assay_store *store, const char *sql, assay_error *e
     return assay_query_do(store->connection, sql, NULL, 0, "cannot check the imported rows", err);
 }
 
-/* Where a row is, for people: CSV files have a header line. */
+/* Where a row is, for people. */
 static void place(const assay_import_source *source, int64_t row, char *out_text, size_t size) {
     (void)snprintf(out_text, size, "%.300s, %s %lld", source->file, source->parquet ? "row" : "line",
-                   (long long)(source->parquet ? row : row + 1));
+                   (long long)row);
 }
 
 /* The first row with this fault: its number and, for a column, the cell as the file has it. */
@@ -90,11 +90,10 @@ static assay_status report_cell(assay_store *store, const assay_import_source *s
     for (size_t i = 0; i <= ASSAY_IMPORT_SPLIT; i++) {
         const char *name = assay_import_column_name(i);
         if (i != ASSAY_IMPORT_SYMBOL) {
-            assay_sql_add(
-                &sql,
-                ", CASE WHEN \"%s\" IS NULL AND lower(trim(CAST(r_%s AS VARCHAR))) NOT IN ('', 'null', 'na', "
-                "'n/a', '#n/a', 'none', '-', '.') THEN CAST(r_%s AS VARCHAR) END",
-                name, name, name);
+            assay_sql_add(&sql,
+                          ", CASE WHEN \"%s\" IS NULL AND lower(trim(CAST(r_%s AS VARCHAR))) NOT IN "
+                          "(" ASSAY_IMPORT_MISSING ") THEN CAST(r_%s AS VARCHAR) END",
+                          name, name, name);
         }
     }
     assay_sql_add(&sql, " FROM (%s) WHERE unreadable ORDER BY n LIMIT 1", source->select_with_rows.text);
@@ -103,6 +102,10 @@ static assay_status report_cell(assay_store *store, const assay_import_source *s
     assay_sql_reset(&sql);
     if (status != ASSAY_OK) {
         return status;
+    }
+    char date[100] = "a date (write YYYY-MM-DD)";
+    if (source->date_format[0] == '%') {
+        (void)snprintf(date, sizeof date, "a date of the form %.60s, as the others are", source->date_format);
     }
     status = assay_error_set(err, ASSAY_E_DATA, "%s has cells that cannot be read", source->file);
     if (assay_cursor_next(&cursor)) {
@@ -115,10 +118,9 @@ static assay_status report_cell(assay_store *store, const assay_import_source *s
             }
             if (!assay_cursor_is_null(&cursor, c)) {
                 assay_cursor_copy(&cursor, c, value, sizeof value);
-                status =
-                    assay_error_set(err, ASSAY_E_DATA, "%s, column %s: \"%s\" is not %s; correct it", where,
-                                    columns->column[i].name, value,
-                                    i == ASSAY_IMPORT_TIMESTAMP ? "a date (write YYYY-MM-DD)" : "a number");
+                status = assay_error_set(err, ASSAY_E_DATA, "%s, column %s: \"%s\" is not %s; correct it",
+                                         where, columns->column[i].name, value,
+                                         i == ASSAY_IMPORT_TIMESTAMP ? date : "a number");
                 break;
             }
             c++;
@@ -154,8 +156,7 @@ static assay_status report_duplicate(assay_store *store, const assay_import_sour
             err, ASSAY_E_DATA,
             "%s and %s %lld are both %s at %s; remove one, or keep the last with --on-bad-data drop "
             "(rows within a day need --frequency)",
-            first, source->parquet ? "row" : "line",
-            (long long)(assay_cursor_int(&cursor, 1) + (source->parquet ? 0 : 1)), symbol, time);
+            first, source->parquet ? "row" : "line", (long long)assay_cursor_int(&cursor, 1), symbol, time);
     }
     assay_cursor_close(&cursor);
     return status;

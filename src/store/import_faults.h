@@ -9,9 +9,11 @@
 typedef struct assay_import_source {
     const char *file;
     bool parquet;
-    const char *relation;
-    assay_sql select;           /* the typed columns and `unreadable` */
-    assay_sql select_with_rows; /* the same after n (row number from 1) and the raw cells r_<name> */
+    const char *relation;           /* a table with the file's columns */
+    const char *relation_with_rows; /* the same after n: the row (Parquet) or line (CSV) */
+    const char *date_format;        /* as the report has it */
+    assay_sql select;               /* the typed columns and `unreadable` */
+    assay_sql select_with_rows;     /* the same after n and the raw cells r_<name> */
 } assay_import_source;
 
 /* Applies on_bad_data to assay_stage and removes its column `unreadable`. Fills n_rows, n_dropped, n_symbols. ASSAY_E_DATA

@@ -121,11 +121,11 @@ static assay_status make_new(const assay_merge *merge, assay_partition partition
     assay_sql_add(
         &sql,
         "CREATE TEMP TABLE assay_new AS SELECT \"timestamp\", symbol, currency, open AS open_price, high AS "
-        "high_price, low AS low_price, close AS close_price, volume::%s AS volume, frequency, $1 AS "
+        "high_price, low AS low_price, close AS close_price, volume::%s AS volume, frequency, %s AS "
         "data_source, "
         "coalesce(%s, $2) AS created_at, $2 AS updated_at, %s AS part FROM assay_stage s",
-        fractional > 0 ? "DOUBLE" : "BIGINT", has_table ? "h.created" : "NULL",
-        assay_partition_sql(partition));
+        fractional > 0 ? "DOUBLE" : "BIGINT", merge->report->n_files > 1 ? "coalesce(s.source, $1)" : "$1",
+        has_table ? "h.created" : "NULL", assay_partition_sql(partition));
     if (has_table) {
         assay_sql_add(
             &sql,

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "import_faults.h"
+#include "import_layout.h"
+#include "import_values.h"
 #include "prices_table.h"
 
 /* --- the file as a relation --- */
@@ -26,8 +27,8 @@ static bool is_parquet(const char *file) {
 }
 
 static assay_status find_columns(assay_store *store, const assay_import_source *source,
-                                 assay_import_columns *columns, assay_import_report *report,
-                                 assay_error *err) {
+                                 const assay_import_spec *spec, assay_import_columns *columns,
+                                 assay_import_report *report, assay_error *err) {
     assay_sql sql = {0};
     duckdb_result result;
     char what[400];
@@ -40,7 +41,7 @@ static assay_status find_columns(assay_store *store, const assay_import_source *
         err->status = status == ASSAY_E_NOMEM ? status : ASSAY_E_IO; /* whatever DuckDB calls it */
         return err->status;
     }
-    status = assay_import_columns_find(&result, source->file, columns, report->columns,
+    status = assay_import_columns_find(&result, source->file, spec->columns, columns, report->columns,
                                        sizeof report->columns, err);
     duckdb_destroy_result(&result);
     return status;
@@ -78,41 +79,24 @@ static void add_raw(const assay_import_columns *columns, assay_sql *sql) {
     }
 }
 
-static bool is_text(const assay_import_columns *columns, size_t index) {
-    const assay_import_column *column = &columns->column[index];
-    bool date_as_number = index == ASSAY_IMPORT_TIMESTAMP &&
-                          (column->type == DUCKDB_TYPE_BIGINT || column->type == DUCKDB_TYPE_INTEGER);
-    return column->present && (column->type == DUCKDB_TYPE_VARCHAR || date_as_number);
-}
-
-/* A daily row counts for the date that it says, whatever its time and offset; others are UTC. */
-static void add_timestamp(const assay_import_columns *columns, assay_sql *sql) {
-    if (!is_text(columns, ASSAY_IMPORT_TIMESTAMP)) {
+static void add_timestamp(const assay_import_columns *columns, const assay_import_values *values,
+                          assay_sql *sql) {
+    if (assay_import_is_text(columns, ASSAY_IMPORT_TIMESTAMP)) {
+        assay_import_add_date(values, assay_import_date_text(columns), sql);
+    } else {
         assay_sql_add(
             sql,
             "CASE WHEN frequency = '1d' THEN date_trunc('day', r_timestamp)::TIMESTAMP ELSE r_timestamp END");
-        return;
     }
-    const char *text = columns->column[ASSAY_IMPORT_TIME].present
-                           ? "concat_ws(' ', trim(r_timestamp), nullif(trim(r_time), ''))"
-                           : "trim(r_timestamp)";
-    static const char formats[] = "['%Y%m%d', '%Y%m%d %H%M%S', '%Y%m%d %H:%M:%S', '%Y%m%d %H%M', '%Y.%m.%d', "
-                                  "'%b %d, %Y', '%d-%b-%Y', '%Y-%m-%d %H%M%S']";
-    assay_sql_add(sql,
-                  "CASE WHEN frequency = '1d' THEN date_trunc('day', coalesce(TRY_CAST(%s AS TIMESTAMP), "
-                  "try_strptime(%s, %s)))::TIMESTAMP ELSE coalesce(make_timestamp(epoch_us(TRY_CAST(%s AS "
-                  "TIMESTAMPTZ))), "
-                  "try_strptime(%s, %s)) END",
-                  text, text, formats, text, text, formats);
 }
 
 /* True where a cell has a text that says neither a value nor "missing". */
-#define NOT_MISSING "lower(trim(r_%s)) NOT IN ('', 'null', 'na', 'n/a', '#n/a', 'none', '-', '.')"
+#define NOT_MISSING "lower(trim(r_%s)) NOT IN (" ASSAY_IMPORT_MISSING ")"
 
 static void add_fault(const assay_import_columns *columns, assay_sql *sql) {
     assay_sql_add(sql, ", (false");
     for (size_t i = 0; i <= ASSAY_IMPORT_SPLIT; i++) {
-        if (i == ASSAY_IMPORT_SYMBOL || !is_text(columns, i)) {
+        if (i == ASSAY_IMPORT_SYMBOL || !assay_import_is_text(columns, i)) {
             continue;
         }
         const char *name = assay_import_column_name(i);
@@ -126,7 +110,7 @@ static void add_fault(const assay_import_columns *columns, assay_sql *sql) {
 /* SELECT [n,] [raw cells,] typed columns, unreadable FROM the file. */
 static assay_status build_select(assay_store *store, assay_import_source *source,
                                  const assay_import_spec *spec, const assay_import_columns *columns,
-                                 bool with_rows, assay_error *err) {
+                                 const assay_import_values *values, bool with_rows, assay_error *err) {
     assay_sql *sql = with_rows ? &source->select_with_rows : &source->select;
     assay_sql_add(sql, "SELECT %s", with_rows ? "n, columns('r_.*'), " : "");
     for (size_t i = 0; i <= ASSAY_IMPORT_SPLIT; i++) {
@@ -136,14 +120,19 @@ static assay_status build_select(assay_store *store, assay_import_source *source
     assay_sql_add(sql, ", frequency, currency");
     add_fault(columns, sql);
     assay_sql_add(sql, " FROM (SELECT *, ");
-    add_timestamp(columns, sql);
+    add_timestamp(columns, values, sql);
     assay_sql_add(sql, " AS v_timestamp");
     for (size_t i = ASSAY_IMPORT_OPEN; i <= ASSAY_IMPORT_SPLIT; i++) {
         const char *name = assay_import_column_name(i);
-        assay_sql_add(sql, ", %sr_%s%s AS v_%s", is_text(columns, i) ? "TRY_CAST(" : "CAST(", name,
-                      " AS DOUBLE)", name);
+        assay_sql_add(sql, ", ");
+        if (assay_import_is_text(columns, i)) {
+            assay_import_add_number(values, name, sql);
+        } else {
+            assay_sql_add(sql, "CAST(r_%s AS DOUBLE)", name);
+        }
+        assay_sql_add(sql, " AS v_%s", name);
     }
-    assay_sql_add(sql, " FROM (SELECT %s", with_rows ? "row_number() OVER () AS n, " : "");
+    assay_sql_add(sql, " FROM (SELECT %s", with_rows ? "n, " : "");
     const assay_import_column *symbol = &columns->column[ASSAY_IMPORT_SYMBOL];
     if (symbol->present) {
         assay_sql_add(sql, "nullif(trim(CAST(");
@@ -171,7 +160,7 @@ static assay_status build_select(assay_store *store, assay_import_source *source
     }
     assay_sql_add(sql, " AS currency");
     add_raw(columns, sql);
-    assay_sql_add(sql, " FROM %s))", source->relation);
+    assay_sql_add(sql, " FROM %s))", with_rows ? source->relation_with_rows : source->relation);
     if (status == ASSAY_OK && sql->failed) {
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", source->file);
     }
@@ -203,6 +192,50 @@ static assay_status load_stage(assay_store *store, const assay_import_source *so
     return status;
 }
 
+/* The relations of a file; `sql` and `with_rows` hold their texts. */
+static assay_status describe_source(assay_store *store, const assay_import_spec *spec,
+                                    assay_import_source *source, assay_sql *sql, assay_sql *with_rows,
+                                    assay_import_report *report, assay_error *err) {
+    assay_status status = ASSAY_OK;
+    if (source->parquet) {
+        assay_sql_add(sql, "read_parquet($1, hive_partitioning=false)");
+        assay_sql_add(with_rows, "(SELECT row_number() OVER () AS n, * FROM %s)",
+                      sql->failed ? "" : sql->text);
+        (void)snprintf(report->dialect, sizeof report->dialect, "Parquet");
+    } else {
+        assay_csv csv;
+        status = assay_csv_look(store, source->file, spec, &csv, err);
+        if (status == ASSAY_OK) {
+            status = assay_import_layout(&csv, source->file, spec, report, sql, with_rows, err);
+        }
+        assay_csv_reset(&csv);
+    }
+    if (status == ASSAY_OK && (sql->failed || with_rows->failed)) {
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", source->file);
+    }
+    source->relation = sql->text;
+    source->relation_with_rows = with_rows->text;
+    return status;
+}
+
+/* How the file writes its values, and the statements that read them. */
+static assay_status build_selects(assay_store *store, assay_import_source *source,
+                                  const assay_import_spec *spec, const assay_import_columns *columns,
+                                  assay_import_report *report, assay_error *err) {
+    assay_import_values values;
+    assay_sql raw = {0};
+    add_raw(columns, &raw);
+    assay_status status =
+        raw.failed ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", source->file)
+                   : assay_import_values_find(store, source, columns, &raw, spec, report, &values, err);
+    assay_sql_reset(&raw);
+    source->date_format = report->date_format;
+    if (status == ASSAY_OK) {
+        status = build_select(store, source, spec, columns, &values, false, err);
+    }
+    return status == ASSAY_OK ? build_select(store, source, spec, columns, &values, true, err) : status;
+}
+
 assay_status assay_import_stage_file(assay_store *store, const char *file, const assay_import_spec *spec,
                                      assay_import_report *report, assay_error *err) {
     FILE *handle = fopen(file, "rb");
@@ -211,18 +244,22 @@ assay_status assay_import_stage_file(assay_store *store, const char *file, const
     }
     (void)fclose(handle);
     assay_import_source source = {.file = file, .parquet = is_parquet(file)};
-    source.relation =
-        source.parquet ? "read_parquet($1, hive_partitioning=false)"
-                       : "read_csv($1, all_varchar=true, header=true, strict_mode=true, null_padding=false)";
     assay_error fault;
     assay_error *out = err == NULL ? &fault : err;
     assay_import_columns columns;
-    assay_status status = find_columns(store, &source, &columns, report, out);
+    assay_sql sql = {0}, with_rows = {0};
+    assay_status status = describe_source(store, spec, &source, &sql, &with_rows, report, out);
     if (status == ASSAY_OK) {
-        status = build_select(store, &source, spec, &columns, false, out);
+        status = find_columns(store, &source, spec, &columns, report, out);
+    }
+    if (status == ASSAY_OK && columns.symbol[0] != '\0') {
+        if (spec->symbol != NULL) {
+            (void)snprintf(columns.symbol, sizeof columns.symbol, "%s", spec->symbol);
+        }
+        (void)snprintf(report->symbol, sizeof report->symbol, "%s", columns.symbol);
     }
     if (status == ASSAY_OK) {
-        status = build_select(store, &source, spec, &columns, true, out);
+        status = build_selects(store, &source, spec, &columns, report, out);
     }
     if (status == ASSAY_OK) {
         status = load_stage(store, &source, out);
@@ -232,5 +269,7 @@ assay_status assay_import_stage_file(assay_store *store, const char *file, const
     }
     assay_sql_reset(&source.select);
     assay_sql_reset(&source.select_with_rows);
+    assay_sql_reset(&sql);
+    assay_sql_reset(&with_rows);
     return status;
 }

@@ -92,10 +92,20 @@ static assay_status files_push(assay_files *files, char *path, assay_error *err)
     return ASSAY_OK;
 }
 
-static bool has_parquet_suffix(const char *name) {
-    static const char suffix[] = ".parquet";
-    size_t size = strlen(name), n = sizeof suffix - 1;
-    return size > n && strcasecmp(name + size - n, suffix) == 0;
+/* Endings of the files of a table, and of files that are imported. */
+static const char *const parquet_only[] = {".parquet", NULL};
+static const char *const imported[] = {".csv",    ".txt",     ".tsv",     ".parquet", ".csv.gz", ".txt.gz",
+                                       ".tsv.gz", ".csv.zst", ".txt.zst", ".tsv.zst", NULL};
+
+static bool has_suffix(const char *name, const char *const *suffixes) {
+    size_t size = strlen(name);
+    for (; *suffixes != NULL; suffixes++) {
+        size_t n = strlen(*suffixes);
+        if (size > n && strcasecmp(name + size - n, *suffixes) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_folder(const char *path) {
@@ -103,7 +113,8 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static assay_status walk(const char *folder, int depth, assay_files *files, assay_error *err) {
+static assay_status walk(const char *folder, const char *const *suffixes, int depth, assay_files *files,
+                         assay_error *err) {
     DIR *dir = opendir(folder);
     if (dir == NULL) {
         if (depth == 0 && errno == ENOENT) {
@@ -126,16 +137,25 @@ static assay_status walk(const char *folder, int depth, assay_files *files, assa
                                          "%s: folders lie deeper than %d; is a link going in circles?", path,
                                          MAX_DEPTH);
             } else {
-                status = walk(path, depth + 1, files, err);
+                status = walk(path, suffixes, depth + 1, files, err);
             }
             free(path);
-        } else if (has_parquet_suffix(name)) {
+        } else if (has_suffix(name, suffixes)) {
             status = files_push(files, path, err);
         } else {
             free(path);
         }
     }
     (void)closedir(dir);
+    return status;
+}
+
+static assay_status list(const char *path, const char *const *suffixes, assay_files *files,
+                         assay_error *err) {
+    assay_status status = walk(path, suffixes, 0, files, err);
+    if (status == ASSAY_OK && files->count > 1) {
+        qsort(files->path, files->count, sizeof *files->path, compare_pointers);
+    }
     return status;
 }
 
@@ -146,12 +166,14 @@ assay_status assay_files_list(const char *folder, const char *table, assay_files
     if (path == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while listing files");
     }
-    assay_status status = walk(path, 0, out_files, err);
+    assay_status status = list(path, parquet_only, out_files, err);
     free(path);
-    if (status == ASSAY_OK && out_files->count > 1) {
-        qsort(out_files->path, out_files->count, sizeof *out_files->path, compare_pointers);
-    }
     return status;
+}
+
+assay_status assay_files_to_import(const char *folder, assay_files *out_files, assay_error *err) {
+    *out_files = (assay_files){0};
+    return list(folder, imported, out_files, err);
 }
 
 assay_status assay_files_of_run(const char *folder, const char *table, const char *run_id,
