@@ -102,10 +102,12 @@ static bool read_kinds(const cli_args *args, bool must_mend, bool *out_kinds) {
 
 static bool read_threshold(const cli_args *args, assay_check_spec *spec) {
     const char *sign = strchr(args->value, '='), *nearest = NULL;
+    char name[64];
     size_t size = sign == NULL ? strlen(args->value) : (size_t)(sign - args->value);
+    snprintf(name, sizeof name, "%.*s", (int)(size < 63 ? size : 63), args->value);
     for (size_t i = 0; i < assay_check_threshold_count(); i++) {
         const assay_check_threshold *t = assay_check_threshold_at(i);
-        nearest = assay_nearer_name(args->value, nearest, t->name);
+        nearest = assay_nearer_name(name, nearest, t->name);
         if (strlen(t->name) != size || strncmp(t->name, args->value, size) != 0)
             continue;
         char *end = NULL;

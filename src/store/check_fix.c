@@ -56,8 +56,8 @@ static assay_status list_changes(assay_store *store, assay_change_list *list, as
         "SELECT kind, symbol, CASE WHEN t IS NULL THEN '' WHEN t = date_trunc('day', t) THEN strftime(t, "
         "'%Y-%m-%d ') ELSE strftime(t, '%Y-%m-%d %H:%M ') END || detail, file FROM (SELECT c.* "
         "EXCLUDE (t), coalesce(c.t, r.t) AS t FROM "
-        "assay_check_changes c LEFT JOIN assay_check_rows r USING (file, n) ORDER BY c.kind, c.symbol, "
-        "coalesce(c.t, r.t), c.file, c.n",
+        "assay_check_changes c LEFT JOIN assay_check_rows r USING (file, n)) ORDER BY kind, symbol, t, "
+        "file, n",
         NULL, 0, what, err);
     if (status != ASSAY_OK) {
         return status;
