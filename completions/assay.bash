@@ -11,7 +11,7 @@ _assay() {
     fi
 
     if [ "$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "sample import check indicators strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "sample import table check indicators strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
         return
     fi
     command=${words[1]}
@@ -52,8 +52,9 @@ _assay() {
     case $command in
     run | optimize | walkforward | verify | strategies) mapfile -t COMPREPLY < <(compgen -f -W "$(_assay_strategies)" -- "$cur") ;;
     show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
+    table) mapfile -t COMPREPLY < <(compgen -f -W "universe delistings symbol_changes corporate_actions" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "sample import check indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import table check indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
     esac
 }
 
@@ -61,12 +62,13 @@ _assay_options() {
     case $1 in
     sample) echo "--db --symbols --days --years --seed --start --clean --quiet --help" ;;
     import) echo "--db --frequency --currency --partition --on-bad-data --dry-run --quiet --help" ;;
+    table) echo "--db --dry-run --quiet --help" ;;
     indicators) echo "--db --symbols --column --start --end --frequency --threads --quiet --help" ;;
     strategies) echo "--settings --format --db --help" ;;
-    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
-    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --frequency --no-store --quiet --help" ;;
-    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --frequency --no-store --quiet --help" ;;
-    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --frequency --quiet --help" ;;
+    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --no-store --quiet --help" ;;
+    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --no-store --quiet --help" ;;
+    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --no-store --quiet --help" ;;
+    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --quiet --help" ;;
     check) echo "--db --symbols --start --end --frequency --kinds --threshold --on-bad-data --strict --fix --fix-kinds --dry-run --limit --list --format --threads --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show | sql) echo "--db --format --help" ;;

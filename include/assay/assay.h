@@ -4,6 +4,7 @@
 
 #include "assay/assay_config.h"
 #include "assay/assay_error.h"
+#include "assay/assay_memory.h"
 #include "assay/assay_panel.h"
 #include "assay/assay_result.h"
 #include "assay/assay_strategy.h"

@@ -118,6 +118,20 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_event(assay_panel
                                                                      double split_ratio, double cash_dividend,
                                                                      assay_error *err);
 
+/* The same with all that a corporate action can be: a pay date later than the ex-date, and a spin-off, for each share (after the
+ * split) new_ratio shares of new_symbol. */
+typedef struct assay_corporate_action {
+    uint32_t symbol;
+    int64_t ex_date_us;
+    double split_ratio, cash_dividend; /* NaN: none */
+    int64_t pay_date_us;               /* INT64_MIN: paid on the ex-date */
+    uint32_t new_symbol;               /* where new_ratio is above 0 */
+    double new_ratio;                  /* NaN or 0: no spin-off */
+} assay_corporate_action;
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_builder_add_action(assay_panel_builder *builder,
+                                                                      const assay_corporate_action *action,
+                                                                      assay_error *err);
+
 /* Makes the panel. The builder is spent afterwards, in success and failure; destroy it. `out_report` may be NULL.
  * ASSAY_E_DATA: bad prices or duplicates under ASSAY_BAD_DATA_ERROR (the message names symbol, date, column and file), no
  * rows with a close. ASSAY_E_NOMEM. Destroy the panel with assay_panel_destroy. */
@@ -133,6 +147,38 @@ ASSAY_API void assay_panel_destroy(assay_panel *panel); /* NULL: nothing */
 /* Sectors: n_symbols names in the panel's order, NULL or "" for none; copied. ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_sectors(assay_panel *panel, const char *const *sectors,
                                                                assay_error *err);
+/* A row of a point-in-time universe: days, both included; INT64_MIN, INT64_MAX: open. sector NULL: the row does not say. */
+typedef struct assay_membership {
+    uint32_t symbol;
+    int64_t start_us, end_us;
+    const char *sector;
+} assay_membership;
+
+/* A symbol is in the universe at a bar where a row covers its day; without a row it never is. A sector that a row names goes
+ * before any other on its days. Copied. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (no such symbol). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_universe(assay_panel *panel,
+                                                                const assay_membership *rows, size_t n,
+                                                                assay_error *err);
+/* From the first bar that ends after known_us on a symbol is in this sector (NULL, "": in none), unless assay_panel_set_sectors
+ * has one for it; of rows with one time the later counts. Copied. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT. */
+typedef struct assay_sector_row {
+    uint32_t symbol;
+    int64_t known_us;
+    const char *sector;
+} assay_sector_row;
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_sector_history(assay_panel *panel,
+                                                                      const assay_sector_row *rows, size_t n,
+                                                                      assay_error *err);
+/* A symbol is delisted on a day; what its holders get is last close x (1 + delisting_return), NaN: not known. Copied.
+ * ASSAY_E_DATA: a return below -1 or infinite. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT. */
+typedef struct assay_delisting {
+    uint32_t symbol;
+    int64_t date_us;
+    double delisting_return;
+} assay_delisting;
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_delistings(assay_panel *panel,
+                                                                  const assay_delisting *rows, size_t n,
+                                                                  assay_error *err);
 /* The market to compare with: symbol 0 of `benchmark`, a panel of its own with the same options. Kept are its returns
  * between its own bars, at the timestamps that both have. ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_panel_set_benchmark(assay_panel *panel,
@@ -158,8 +204,13 @@ ASSAY_API const int64_t *assay_panel_timestamps(const assay_panel *panel);
 /* The raw values of column c at a bar: n_symbols doubles side by side, owned by the panel; NULL where no row has that column. */
 ASSAY_API const double *assay_panel_row(const assay_panel *panel, int column, size_t bar);
 
-/* The sector of a symbol; NULL: none. Owned by the panel. */
+/* The sector of a symbol as assay_panel_set_sectors has it; NULL: none. Owned by the panel. */
 ASSAY_API const char *assay_panel_sector(const assay_panel *panel, size_t symbol);
+/* The sector of a symbol at a bar, whoever told it; NULL: none, or the symbol is not in the universe there. */
+ASSAY_API const char *assay_panel_sector_at(const assay_panel *panel, size_t symbol, size_t bar);
+/* Whether a symbol is in the universe at a bar; without a universe every symbol is. */
+ASSAY_API bool assay_panel_is_inside(const assay_panel *panel, size_t symbol, size_t bar);
+ASSAY_API bool assay_panel_has_universe(const assay_panel *panel);
 /* n_bars returns of the benchmark, NaN where it has none; NULL without a benchmark. */
 ASSAY_API const double *assay_panel_benchmark_returns(const assay_panel *panel);
 /* The number of a further column (>= ASSAY_N_PRICE_COLUMNS, for assay_panel_row); -1: there is none. */

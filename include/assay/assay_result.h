@@ -27,8 +27,9 @@ typedef enum assay_signal_status {
     ASSAY_SIGNAL_BELOW_MINIMUM = 5,
     ASSAY_SIGNAL_RISK_LIMITED = 6,
     ASSAY_SIGNAL_ORDERED = 7,
-    ASSAY_SIGNAL_OVERRULED = 8, /* combine: union; another strategy's exit of this bar wins */
-    ASSAY_SIGNAL_VOTED = 9      /* combine: vote; counted, the vote decides */
+    ASSAY_SIGNAL_OVERRULED = 8,       /* combine: union; another strategy's exit of this bar wins */
+    ASSAY_SIGNAL_VOTED = 9,           /* combine: vote; counted, the vote decides */
+    ASSAY_SIGNAL_NOT_IN_UNIVERSE = 10 /* its symbol is not in the universe at that bar */
 } assay_signal_status;
 
 typedef enum assay_outcome {
@@ -48,7 +49,9 @@ typedef enum assay_fill_kind {
     ASSAY_FILL_MARKET_CLOSE = 1,
     ASSAY_FILL_DELISTING = 2,
     ASSAY_FILL_RUIN = 3,
-    ASSAY_FILL_FOLD_END = 4 /* the end of a walk-forward's test */
+    ASSAY_FILL_FOLD_END = 4,     /* the end of a walk-forward's test */
+    ASSAY_FILL_CASH_IN_LIEU = 5, /* what a split left of a share */
+    ASSAY_FILL_SPIN_OFF = 6      /* shares that a spin-off brought */
 } assay_fill_kind;
 
 enum { ASSAY_NO_SIGNAL = 0xffffffff };
@@ -117,6 +120,7 @@ typedef struct assay_snapshot {
     uint32_t stale_positions;
     uint32_t reserved;
     double cash;
+    double receivable; /* dividends whose pay date is still to come */
     double total_value;
     double gross_value;
     double net_exposure;

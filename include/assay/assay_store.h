@@ -47,11 +47,20 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_panel(assay_store *store
 
 /* --- what a panel has beside prices: loaded before it is used --- */
 
-/* Gives each symbol of the panel that has no sector yet the one of its newest row in fundamental_analysis (column sector; rows
- * after the panel's last bar are not read). Nothing happens where the database has no such table or column. Sectors from
- * elsewhere go first (assay_panel_set_sectors). ASSAY_E_DATA, ASSAY_E_IO, ASSAY_E_NOMEM. */
+/* Gives each symbol of the panel the sectors of its rows in fundamental_analysis (column sector), from the bar on at which each
+ * was known (as of assay_store_load_columns, without an age at which they end; lag_days from the row's timestamp where the table
+ * does not say). Nothing happens where the database has no such table or column. Sectors from elsewhere go first
+ * (assay_panel_set_sectors, assay_panel_set_universe). ASSAY_E_DATA, ASSAY_E_IO, ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_sectors(assay_store *store, assay_panel *panel,
-                                                                assay_error *err);
+                                                                int64_t lag_days, assay_error *err);
+
+/* The tables universe (symbol, start_date, end_date, sector) and delistings (symbol, date, return) where the database has them.
+ * ASSAY_E_DATA: columns that are missing, a value that cannot be read (file, row, value), a universe that never has any of the
+ * panel's symbols. ASSAY_E_IO, ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_universe(assay_store *store, assay_panel *panel,
+                                                                 assay_error *err);
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_load_delistings(assay_store *store, assay_panel *panel,
+                                                                   assay_error *err);
 
 /* Loads `symbol` alone, as `spec` (whose symbols are not looked at) loaded the panel, and sets it as the panel's benchmark; the
  * panel may have the symbol, too. Without a frequency in `spec`: that of the store's last load. The errors of
@@ -221,6 +230,13 @@ typedef struct assay_import_spec {
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_import(assay_store *store, const char *file,
                                                           const assay_import_spec *spec,
                                                           assay_import_report *out_report, assay_error *err);
+
+/* Upserts the rows of a CSV or Parquet file into one of the tables universe, delistings, symbol_changes and corporate_actions,
+ * atomically. ASSAY_E_NOT_FOUND: no such table. ASSAY_E_IO, ASSAY_E_DATA (file, row from 1, column, value). */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_import_table(assay_store *store, const char *table,
+                                                                const char *file, bool dry_run,
+                                                                assay_import_report *out_report,
+                                                                assay_error *err);
 
 /* Upserts a panel's prices and corporate actions (the sample market). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_panel(assay_store *store, const assay_panel *panel,

@@ -141,6 +141,8 @@ ASSAY_API const char *assay_view_symbol(const assay_view *view, size_t symbol);
  * where no symbol has a sector. */
 #define ASSAY_VIEW_NO_SECTOR UINT32_MAX
 ASSAY_API const uint32_t *assay_view_sectors(const assay_view *view);
+/* One byte a symbol: 1 where it is not in the point-in-time universe at this bar; NULL: every symbol is. */
+ASSAY_API const uint8_t *assay_view_outside(const assay_view *view);
 ASSAY_API size_t assay_view_n_sectors(const assay_view *view);
 ASSAY_API const char *assay_view_sector_name(const assay_view *view, uint32_t sector); /* NULL: no such */
 /* Own bars of a symbol up to and including this one. */

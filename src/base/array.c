@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE /* madvise */
 #endif
 #include "base/array.h"
+#include "base/block.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -44,12 +45,12 @@ assay_status assay_array_reserve_aligned(void **block, size_t *capacity, size_t 
     if (needed <= *capacity)
         return ASSAY_OK;
     size_t wanted = grown_capacity(*capacity, needed, element_size);
-    void *grown = wanted == 0 ? NULL : assay_aligned_alloc(wanted, element_size);
+    void *grown = wanted == 0 ? NULL : assay_block_alloc(wanted, element_size);
     if (grown == NULL)
         return refuse(needed, element_size, err);
     if (*capacity != 0)
         memcpy(grown, *block, *capacity * element_size);
-    free(*block);
+    assay_block_free(*block);
     *block = grown;
     *capacity = wanted;
     return ASSAY_OK;

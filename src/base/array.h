@@ -19,7 +19,7 @@ ASSAY_NODISCARD assay_status assay_array_reserve(void **block, size_t *capacity,
 
 enum { ASSAY_CACHE_LINE = 64 };
 
-/* The same for large arrays that grow: blocks come from assay_aligned_alloc. */
+/* The same for large arrays that grow: blocks come from assay_block_alloc (block.h), and go to assay_block_free. */
 ASSAY_NODISCARD assay_status assay_array_reserve_aligned(void **block, size_t *capacity, size_t needed,
                                                          size_t element_size, assay_error *err);
 

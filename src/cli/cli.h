@@ -37,7 +37,7 @@ struct cli_command {
 
 extern const cli_command cli_cmd_sample, cli_cmd_import, cli_cmd_strategies, cli_cmd_run, cli_cmd_optimize,
     cli_cmd_runs, cli_cmd_show, cli_cmd_audit, cli_cmd_reproduce, cli_cmd_sql, cli_cmd_help,
-    cli_cmd_walkforward, cli_cmd_verify, cli_cmd_indicators, cli_cmd_check;
+    cli_cmd_walkforward, cli_cmd_verify, cli_cmd_indicators, cli_cmd_table, cli_cmd_check;
 
 size_t cli_command_count(void);
 const cli_command *cli_command_at(size_t index);
@@ -74,6 +74,8 @@ bool cli_read_whole(const cli_args *args, uint64_t min, uint64_t max, uint64_t *
 /* Which of n names the value is. */
 bool cli_read_choice(const cli_args *args, const char *const *names, size_t n, size_t *out_index);
 /* The database folder: `given`, else $ASSAY_DB, else db. */
+/* Sets the process's memory limit from "2G", "500M" … False: no size. */
+bool cli_set_memory(const char *text);
 const char *cli_database(const char *given);
 /* The number of operands is checked against [min, max]; `what` names them in the message. */
 bool cli_check_operands(const cli_args *args, int min, int max, const char *what);

@@ -1,6 +1,7 @@
 /* The program `assay`: the table of subcommands, and the choice of one. */
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -8,9 +9,10 @@
 
 /* In the order in which help lists them. A new one: its file, and its line here and in cli.h. */
 static const cli_command *const COMMANDS[] = {
-    &cli_cmd_sample, &cli_cmd_import,   &cli_cmd_check,       &cli_cmd_indicators, &cli_cmd_strategies,
-    &cli_cmd_run,    &cli_cmd_optimize, &cli_cmd_walkforward, &cli_cmd_verify,     &cli_cmd_runs,
-    &cli_cmd_show,   &cli_cmd_audit,    &cli_cmd_reproduce,   &cli_cmd_sql,        &cli_cmd_help,
+    &cli_cmd_sample,      &cli_cmd_import,     &cli_cmd_table, &cli_cmd_check,
+    &cli_cmd_indicators,  &cli_cmd_strategies, &cli_cmd_run,   &cli_cmd_optimize,
+    &cli_cmd_walkforward, &cli_cmd_verify,     &cli_cmd_runs,  &cli_cmd_show,
+    &cli_cmd_audit,       &cli_cmd_reproduce,  &cli_cmd_sql,   &cli_cmd_help,
 };
 
 size_t cli_command_count(void) {
@@ -58,6 +60,11 @@ int main(int argc, char **argv) {
     const cli_command *command = cli_command_find(first);
     if (command == NULL)
         return CLI_USAGE;
+    const char *memory = getenv("ASSAY_MEMORY");
+    if (memory != NULL && memory[0] != '\0' && !cli_set_memory(memory)) {
+        cli_message("the environment's ASSAY_MEMORY '%s' is no size; 2G and 500M are", memory);
+        return CLI_USAGE;
+    }
     int code = command->run(command, argc - 1, argv + 1);
     cli_progress(NULL);
     return cli_finish_output(code);

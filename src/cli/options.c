@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/assay_memory.h"
 #include "base/text.h"
 #include "cli/cli.h"
 
@@ -124,6 +125,36 @@ bool cli_read_whole(const cli_args *args, uint64_t min, uint64_t max, uint64_t *
     }
     *out_value = value;
     return true;
+}
+
+bool cli_set_memory(const char *text) {
+    char *end = NULL;
+    double number = strtod(text, &end);
+    double unit = 1;
+    switch (*end) {
+    case 'K':
+    case 'k':
+        unit = 1024;
+        break;
+    case 'M':
+    case 'm':
+        unit = 1024.0 * 1024;
+        break;
+    case 'G':
+    case 'g':
+        unit = 1024.0 * 1024 * 1024;
+        break;
+    case 'T':
+    case 't':
+        unit = 1024.0 * 1024 * 1024 * 1024;
+        break;
+    default:
+        break;
+    }
+    end += unit > 1 ? 1 : 0;
+    if (end == text || *end != '\0' || !(number * unit >= 1 && number * unit < 1e18))
+        return false;
+    return assay_memory_limit((size_t)(number * unit), NULL, NULL) == ASSAY_OK;
 }
 
 const char *cli_database(const char *given) {

@@ -431,6 +431,12 @@ bool cli_take_common(const cli_args *args, cli_common *c) {
         return cli_read_format(args, true, &c->format);
     if (strcmp(args->option, "threads") == 0)
         return cli_read_whole(args, 0, 1024, &c->n_threads);
+    if (strcmp(args->option, "memory") == 0) {
+        if (cli_set_memory(args->value))
+            return true;
+        (void)cli_usage_error(args->command, "--memory '%s' is no size; 2G and 500M are", args->value);
+        return false;
+    }
     if (strcmp(args->option, "no-store") == 0)
         c->no_store = true;
     else if (strcmp(args->option, "quiet") == 0)

@@ -37,11 +37,12 @@ typedef struct cli_common {
          "a parameter of the strategy or a setting of the engine;\nany number of times"},                    \
         {"config", "FILE", "a YAML configuration; options override it"}, {"format", "FORMAT", format_help},  \
         {"threads", "N", threads_help},                                                                      \
+        {"memory", "SIZE", "how much to take before data lie in files (2G, 500M; half of\nthe machine's)"},  \
         {"frequency", "F", "which frequency, where the prices have several"},                                \
         {"quiet", NULL, "no messages but errors"}, {                                                         \
         "no-store", NULL, "write no tables"                                                                  \
     }
-enum { CLI_N_COMMON_ROWS = 12 };
+enum { CLI_N_COMMON_ROWS = 13 };
 
 /* Takes the option that was read last, if it is one of them; false: it is not, or its value is wrong, which has been said. */
 bool cli_take_common(const cli_args *args, cli_common *common);

@@ -116,6 +116,12 @@ static assay_status set_sectors(assay_panel *panel, const cli_names *sectors, as
     return status;
 }
 
+static int64_t whole_of(const assay_config *config, const char *key) {
+    char value[64] = "";
+    return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK ? strtoll(value, NULL, 10)
+                                                                                : 0;
+}
+
 /* Sectors that were given; else those of the database's own holdings.csv; then those of its fundamentals. */
 static assay_status load_sectors(assay_store *store, const cli_request *request, assay_panel *panel,
                                  assay_error *err) {
@@ -132,13 +138,14 @@ static assay_status load_sectors(assay_store *store, const cli_request *request,
     }
     cli_names_reset(&symbols);
     cli_names_reset(&sectors);
-    return status == ASSAY_OK ? assay_store_load_sectors(store, panel, err) : status;
+    return status == ASSAY_OK
+               ? assay_store_load_sectors(store, panel, whole_of(request->config, "lag_days"), err)
+               : status;
 }
 
-static int64_t whole_of(const assay_config *config, const char *key) {
+static bool is_true(const assay_config *config, const char *key) {
     char value[64] = "";
-    return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK ? strtoll(value, NULL, 10)
-                                                                                : 0;
+    return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK && strcmp(value, "true") == 0;
 }
 
 enum { MOST_COLUMNS = 256 };
@@ -174,6 +181,10 @@ static assay_status load_beside(assay_store *store, const cli_request *request, 
         status = assay_store_load_benchmark(store, spec, benchmark, panel, err);
     if (status == ASSAY_OK && request->strategies.strategy->needs_sectors)
         status = load_sectors(store, request, panel, err);
+    if (status == ASSAY_OK && is_true(request->config, "point_in_time_universe"))
+        status = assay_store_load_universe(store, panel, err);
+    if (status == ASSAY_OK)
+        status = assay_store_load_delistings(store, panel, err);
     return status == ASSAY_OK ? load_columns(store, request, frequency, panel, err) : status;
 }
 

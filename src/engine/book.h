@@ -98,6 +98,7 @@ typedef struct assay_book {
     uint32_t ruined;
     double initial_capital;
     double cash;
+    double receivable;    /* dividends on their way */
     assay_sum realised;   /* net pnl of everything closed */
     assay_sum financing;  /* interest less fees */
     assay_sum rounding;   /* money that "what rounding leaves is 0" made, at most 1e-9 of a cost each time */

@@ -9,6 +9,7 @@ typedef enum assay_slippage_model {
     ASSAY_SLIPPAGE_IMPACT,
     ASSAY_SLIPPAGE_NONE
 } assay_slippage_model;
+typedef enum assay_dividend_payment { ASSAY_PAID_ON_EX_DATE, ASSAY_PAID_ON_PAY_DATE } assay_dividend_payment;
 typedef enum assay_sizing_basis { ASSAY_BASIS_EQUITY, ASSAY_BASIS_INITIAL } assay_sizing_basis;
 typedef enum assay_rebalance { ASSAY_DAILY, ASSAY_WEEKLY, ASSAY_MONTHLY, ASSAY_QUARTERLY } assay_rebalance;
 typedef enum assay_fill_time { ASSAY_NEXT_OPEN, ASSAY_NEXT_CLOSE, ASSAY_THIS_CLOSE } assay_fill_time;

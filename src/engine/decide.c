@@ -7,6 +7,7 @@
 #include "base/simd.h"
 #include "engine/stepper.h"
 #include "engine/view.h"
+#include "market/universe.h"
 
 /* An order in the making. */
 typedef struct wish {
@@ -196,6 +197,16 @@ void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side si
     (void)add_order(st, t, symbol, side, reduces, quantity, score, record);
 }
 
+/* Whether a TARGET asks for no change. */
+static bool is_at_target(const assay_stepper *st, const assay_decision_bar *bar, const assay_signal *signal,
+                         double target) {
+    const assay_position *position = assay_book_find_position(st->book, signal->symbol);
+    if (position == NULL)
+        return target == 0;
+    double value = position->quantity * bar->close[signal->symbol] * (position->is_short != 0 ? -1 : 1);
+    return fabs(target * bar->full - value) < ASSAY_RESIDUE * bar->full;
+}
+
 /* Decides about the recorder's next signal, keeps it, makes its order. */
 static assay_status decide_signal(assay_stepper *st, const assay_decision_bar *bar, assay_signal *signal,
                                   assay_error *err) {
@@ -204,11 +215,15 @@ static assay_status decide_signal(assay_stepper *st, const assay_decision_bar *b
     double target = signal->target_position;
     wish wanted = {0};
     assay_signal_status decided = ASSAY_SIGNAL_HOLD;
-    if (signal->action != ASSAY_ACTION_HOLD) {
+    if (signal->action != ASSAY_ACTION_HOLD && bar->outside != NULL && bar->outside[signal->symbol] != 0) {
+        decided = ASSAY_SIGNAL_NOT_IN_UNIVERSE;
+    } else if (signal->action != ASSAY_ACTION_HOLD) {
         bool opening = signal->action != ASSAY_ACTION_REDUCE;
         if (s->target_scaled_by_strength != 0 && opening)
             target *= signal->strength;
-        if ((flag & ASSAY_PENDING) != 0) {
+        if (signal->action == ASSAY_ACTION_TARGET && is_at_target(st, bar, signal, target)) {
+            decided = ASSAY_SIGNAL_AT_TARGET; /* no side: it repeats and replaces nothing */
+        } else if ((flag & ASSAY_PENDING) != 0) {
             uint8_t same = assay_signal_side(st, bar, signal, target) == ASSAY_SIDE_BUY ? ASSAY_PENDING_BUY
                                                                                         : ASSAY_PENDING_SELL;
             if ((flag & same) != 0) {
@@ -219,7 +234,7 @@ static assay_status decide_signal(assay_stepper *st, const assay_decision_bar *b
                     return status;
             }
         }
-        if (decided != ASSAY_SIGNAL_ALREADY_ORDERED)
+        if (decided != ASSAY_SIGNAL_ALREADY_ORDERED && decided != ASSAY_SIGNAL_AT_TARGET)
             decided = (flag & ASSAY_HELD) == 0
                           ? wish_of_flat(st, bar, signal, target, &wanted)
                           : wish_of_held(st, bar, signal, assay_book_find_position(st->book, signal->symbol),
@@ -385,6 +400,7 @@ assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err) {
     assay_decision_bar bar = {.t = t,
                               .close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride,
                               .full = assay_full_position(st),
+                              .outside = assay_panel_outside(p, t),
                               .no_openings = st->book->ruined != 0};
     decision_context context = {st, &bar};
     assay_status status = st->n_asked > 1 ? assay_combine_signals(st, &bar, err)

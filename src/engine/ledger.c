@@ -1,7 +1,7 @@
-/* Money and shares: fills into lots, lots into trades, corporate actions, delistings, financing, marks.
+/* Money and shares: fills into lots, lots into trades, closings without an order, financing, marks.
  *
  * Invariant, at every bar (checked in snapshot.c):
- *     equity = cash + sum(quantity x mark)
+ *     equity = cash + receivable + sum(quantity x mark)
  *            = initial capital + realised + unrealised of open lots + financing (+ rounding)
  */
 #include <math.h>
@@ -13,61 +13,6 @@
 
 static double direction_of(bool is_short) {
     return is_short ? -1 : 1;
-}
-
-/* --- corporate actions --- */
-
-static void split_lots(assay_book *b, assay_position *position, double ratio) {
-    assay_lot *lots = assay_book_lots(b);
-    position->quantity = 0;
-    position->mark /= ratio;
-    for (uint32_t i = position->first_lot; i != ASSAY_NO_INDEX; i = lots[i].next) {
-        lots[i].quantity *= ratio;
-        lots[i].price /= ratio;
-        lots[i].low /= ratio;
-        lots[i].high /= ratio;
-        position->quantity += lots[i].quantity;
-    }
-}
-
-static void split_order(assay_book *b, uint32_t symbol, double ratio) {
-    assay_order *order = assay_book_orders(b);
-    for (uint32_t i = 0; i < b->n_orders; i++) {
-        if (order[i].symbol != symbol)
-            continue;
-        order[i].quantity *= ratio;
-        order[i].remaining *= ratio;
-        if (order[i].closing != ASSAY_NO_INDEX)
-            assay_book_closings(b)[order[i].closing].later_ratio *= ratio;
-    }
-}
-
-static void pay_dividend(assay_book *b, assay_position *position, double dividend) {
-    assay_lot *lots = assay_book_lots(b);
-    double signed_dividend = direction_of(position->is_short != 0) * dividend;
-    for (uint32_t i = position->first_lot; i != ASSAY_NO_INDEX; i = lots[i].next)
-        lots[i].dividends += lots[i].quantity * signed_dividend;
-    b->cash += position->quantity * signed_dividend;
-}
-
-void assay_ledger_apply_events(assay_stepper *st, size_t t) {
-    const assay_panel *p = st->market->panel;
-    assay_book *b = st->book;
-    const uint8_t *flag = assay_book_flags(b);
-    for (; st->next_event < p->n_events && p->event[st->next_event].bar <= t; st->next_event++) {
-        const assay_panel_event *event = &p->event[st->next_event];
-        if (event->bar < t || flag[event->symbol] == 0)
-            continue;
-        if (event->split_ratio != 1 && (flag[event->symbol] & ASSAY_PENDING) != 0)
-            split_order(b, event->symbol, event->split_ratio);
-        assay_position *position = assay_book_find_position(b, event->symbol);
-        if (position == NULL)
-            continue;
-        if (event->split_ratio != 1)
-            split_lots(b, position, event->split_ratio);
-        if (event->dividend != 0)
-            pay_dividend(b, position, event->dividend);
-    }
 }
 
 /* --- fills --- */
@@ -324,11 +269,17 @@ assay_status assay_ledger_end_order(assay_stepper *st, assay_order *order, assay
 assay_status assay_ledger_close_position(assay_stepper *st, size_t t, uint32_t symbol, double price,
                                          double reference, double commission, assay_fill_kind kind,
                                          assay_error *err) {
+    return assay_ledger_close_some(st, t, symbol, assay_book_find_position(st->book, symbol)->quantity, price,
+                                   reference, commission, kind, err);
+}
+
+assay_status assay_ledger_close_some(assay_stepper *st, size_t t, uint32_t symbol, double quantity,
+                                     double price, double reference, double commission, assay_fill_kind kind,
+                                     assay_error *err) {
     assay_book *b = st->book;
     assay_position *position = assay_book_find_position(b, symbol);
     assay_side side = position->is_short != 0 ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL;
-    double quantity = position->quantity;
-    double slippage = kind == ASSAY_FILL_DELISTING ? 0 : fabs(price - reference) * quantity;
+    double slippage = kind == ASSAY_FILL_RUIN ? fabs(price - reference) * quantity : 0;
     assay_fill fill = {.order_id = b->next_order_id++,
                        .bar = (uint32_t)t,
                        .symbol = symbol,
@@ -345,7 +296,7 @@ assay_status assay_ledger_close_position(assay_stepper *st, size_t t, uint32_t s
         return status;
     b->n_fills++;
     b->cash += side == ASSAY_SIDE_SELL ? quantity * price - commission : -(quantity * price + commission);
-    if (kind != ASSAY_FILL_DELISTING)
+    if (kind == ASSAY_FILL_RUIN)
         b->bar_turnover += quantity * price;
     assay_closing closing = {0};
     exit_side exit = {quantity, price, commission, slippage, (uint32_t)t, kind};
@@ -434,7 +385,7 @@ void assay_ledger_finance(assay_stepper *st, size_t t) {
 void assay_ledger_mark(assay_stepper *st, size_t t) {
     assay_book *b = st->book;
     assay_position *position = assay_book_positions(b);
-    double equity = b->cash;
+    double equity = b->cash + b->receivable;
     b->gross_short = 0;
     for (uint32_t i = 0; i < b->n_positions; i++) {
         double close = assay_cell(st->market->panel, ASSAY_COLUMN_CLOSE, t, position[i].symbol);

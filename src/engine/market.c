@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "market/rolling.h"
@@ -12,7 +13,7 @@ enum { IMPACT_RETURNS = 20 };
 void assay_market_reset(assay_market *m) {
     free(m->silence);
     free(m->rebalance);
-    free(m->own_return_std);
+    assay_block_free(m->own_return_std);
     *m = (assay_market){0};
 }
 
@@ -44,7 +45,9 @@ static int compare_silences(const void *a, const void *b) {
     const assay_silence *x = a, *y = b;
     if (x->bar != y->bar)
         return x->bar < y->bar ? -1 : 1;
-    return (x->symbol > y->symbol) - (x->symbol < y->symbol);
+    if (x->symbol != y->symbol)
+        return x->symbol < y->symbol ? -1 : 1;
+    return (x->told_day < y->told_day) - (x->told_day > y->told_day); /* the latest told first */
 }
 
 /* The first bar, after own bar `last` and before bar `next_own`, that is more than `days` calendar days later. */
@@ -63,13 +66,27 @@ static size_t silent_bar(const assay_panel *p, size_t last, size_t next_own, int
 static void add_silence(assay_market *m, size_t symbol, size_t last, size_t next_own, int64_t days) {
     size_t bar = silent_bar(m->panel, last, next_own, days);
     if (bar < next_own)
-        m->silence[m->n_silences++] = (assay_silence){(uint32_t)bar, (uint32_t)symbol};
+        m->silence[m->n_silences++] = (assay_silence){(uint32_t)bar, (uint32_t)symbol, ASSAY_NAN, INT32_MIN};
+}
+
+/* Told delistings take effect at the first bar of their day or later; before a symbol's first bar there is nothing to do. */
+static void add_told(assay_market *m) {
+    const assay_panel *p = m->panel;
+    size_t t = 0;
+    for (size_t i = 0; i < p->n_delistings; i++) { /* by day */
+        const assay_panel_delisting *d = &p->delisting[i];
+        while (t < p->n_bars && p->day[t] < d->day)
+            t++;
+        if (t < p->n_bars && t >= p->first_bar[d->symbol])
+            m->silence[m->n_silences++] =
+                (assay_silence){(uint32_t)t, d->symbol, d->delisting_return, d->day};
+    }
 }
 
 /* A silence begins in a gap, or after the last own bar: at most one for every run of gaps. */
 static assay_status find_silences(assay_market *m, int64_t days, assay_error *err) {
     const assay_panel *p = m->panel;
-    m->silence = malloc((p->n_symbols + p->gap_begin[p->n_symbols]) * sizeof *m->silence);
+    m->silence = malloc((p->n_symbols + p->gap_begin[p->n_symbols] + p->n_delistings) * sizeof *m->silence);
     if (m->silence == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", p->n_symbols);
     for (size_t s = 0; s < p->n_symbols; s++) {
@@ -83,6 +100,7 @@ static assay_status find_silences(assay_market *m, int64_t days, assay_error *er
         }
         add_silence(m, s, p->last_bar[s], p->n_bars, days);
     }
+    add_told(m);
     if (m->n_silences != 0)
         qsort(m->silence, m->n_silences, sizeof *m->silence, compare_silences);
     return ASSAY_OK;

@@ -6,10 +6,12 @@
 #include "engine/config.h"
 #include "market/panel.h"
 
-/* At `bar`, `symbol` has been silent for more than delist_after_days. */
+/* At `bar`, `symbol` has been silent for more than delist_after_days, or is told to be delisted. */
 typedef struct assay_silence {
     uint32_t bar;
     uint32_t symbol;
+    double delisting_return; /* NaN: not known */
+    int32_t told_day;        /* of the table of delistings; INT32_MIN: it fell silent */
 } assay_silence;
 
 typedef struct assay_market {

@@ -20,9 +20,9 @@ const char *assay_side_name(int side) {
 }
 
 const char *assay_signal_status_name(int status) {
-    static const char *const names[] = {
-        "hold",          "already_ordered", "no_position", "already_held", "at_target",
-        "below_minimum", "risk_limited",    "ordered",     "overruled",    "voted"};
+    static const char *const names[] = {"hold",      "already_ordered", "no_position",    "already_held",
+                                        "at_target", "below_minimum",   "risk_limited",   "ordered",
+                                        "overruled", "voted",           "not_in_universe"};
     return NAME_AT(names, status);
 }
 
@@ -34,7 +34,8 @@ const char *assay_outcome_name(int outcome) {
 }
 
 const char *assay_fill_kind_name(int kind) {
-    static const char *const names[] = {"market_open", "market_close", "delisting", "ruin", "fold_end"};
+    static const char *const names[] = {"market_open", "market_close", "delisting", "ruin",
+                                        "fold_end",    "cash_in_lieu", "spin_off"};
     return NAME_AT(names, kind);
 }
 

@@ -196,6 +196,9 @@ void assay_portfolio_take_over(assay_portfolio *p, assay_portfolio *from) {
         assay_book *book = p->book[k].book;
         p->book[k].book = from->book[k].book;
         from->book[k].book = book;
+        assay_dues dues = p->book[k].dues;
+        p->book[k].dues = from->book[k].dues;
+        from->book[k].dues = dues;
     }
     for (uint32_t i = 0; i < p->n_asked; i++)
         p->asked[i].times_asked = from->asked[i].times_asked;

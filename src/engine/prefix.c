@@ -24,6 +24,14 @@ bool assay_prefix_possible(const assay_config *config) {
            s->slippage_model != ASSAY_SLIPPAGE_IMPACT;
 }
 
+bool assay_prefix_suits(const assay_panel *panel) {
+    for (size_t i = 0; i < panel->n_events; i++) {
+        if (panel->event[i].child != ASSAY_NO_CHILD)
+            return false;
+    }
+    return panel->outside == NULL;
+}
+
 bool assay_prefix_compatible(const assay_config *a, const assay_config *b) {
     const assay_settings *x = &a->settings, *y = &b->settings;
     return x->fill == y->fill && x->slippage_model == y->slippage_model &&

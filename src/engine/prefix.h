@@ -68,6 +68,10 @@ struct assay_prefix {
 /* Whether the books of this configuration can go the pruned way. */
 bool assay_prefix_possible(const assay_config *config);
 
+/* Whether books over this panel can: in a universe that changes, and where shares come without an order, they go the ordinary
+ * way. */
+bool assay_prefix_suits(const assay_panel *panel);
+
 /* Which settings books must share to go through one prefix: true where they do. */
 bool assay_prefix_compatible(const assay_config *a, const assay_config *b);
 

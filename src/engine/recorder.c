@@ -3,9 +3,10 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/block.h"
 
 void assay_recorder_reset(assay_recorder *r) {
-    free(r->signal);
+    assay_block_free(r->signal);
     free(r->fill);
     free(r->trade);
     free(r->snapshot);

@@ -42,7 +42,7 @@ static uint32_t find_warnings(const assay_result *r, bool ruined) {
         warnings |= ASSAY_WARNING_RUINED;
     if (r->recorder.keep == ASSAY_KEEP_ALL && r->recorder.n_signals == 0)
         warnings |= ASSAY_WARNING_NO_SIGNALS;
-    if (nobody_ends(r->panel, s->delist_after_days))
+    if (nobody_ends(r->panel, s->delist_after_days) && r->panel->n_delistings == 0)
         warnings |= ASSAY_WARNING_NO_DELISTING;
     return warnings;
 }

@@ -46,6 +46,7 @@ static void add_book(assay_snapshot *row, assay_stepper *st, size_t t, double *l
     const assay_position *position = assay_book_positions(b);
     row->num_positions += b->n_positions;
     row->cash += b->cash;
+    row->receivable += b->receivable;
     for (uint32_t i = 0; i < b->n_positions; i++) {
         double value = position[i].quantity * position[i].mark;
         row->gross_value += value;

@@ -5,10 +5,10 @@
 #include "engine/prefix.h"
 #include "engine/stepper.h"
 
-/* Step 5, first half: symbols that fell silent. Their orders are dropped, positions closed at the last close. */
+/* Step 5, first half: symbols that fell silent, or are told to be delisted. Their orders are dropped, positions closed at the last close. */
 static assay_status delist_silent(assay_stepper *st, size_t t, assay_error *err) {
     const assay_market *m = st->market;
-    double paid = 1 + assay_stepper_settings(st)->delisting_return;
+    double unknown = assay_stepper_settings(st)->delisting_return;
     for (; st->next_silence < m->n_silences && m->silence[st->next_silence].bar <= t; st->next_silence++) {
         uint32_t symbol = m->silence[st->next_silence].symbol;
         uint8_t flag = assay_book_flags(st->book)[symbol];
@@ -25,9 +25,11 @@ static assay_status delist_silent(assay_stepper *st, size_t t, assay_error *err)
         const assay_position *position = assay_book_find_position(st->book, symbol);
         if (position == NULL)
             continue;
-        double mark = position->mark;
-        assay_status status =
-            assay_ledger_close_position(st, t, symbol, mark * paid, mark, 0, ASSAY_FILL_DELISTING, err);
+        double close = assay_cell(m->panel, ASSAY_COLUMN_CLOSE, t, symbol);
+        double mark = isnan(close) ? position->mark : close;
+        double told = m->silence[st->next_silence].delisting_return;
+        assay_status status = assay_ledger_close_position(
+            st, t, symbol, mark * (1 + (isnan(told) ? unknown : told)), mark, 0, ASSAY_FILL_DELISTING, err);
         if (status != ASSAY_OK)
             return status;
         st->book->n_delisted++;
@@ -90,8 +92,11 @@ assay_status assay_stepper_step(assay_stepper *st, size_t t, assay_error *err) {
     st->book->bar_turnover = 0;
     if (st->prefix != NULL)
         assay_prefix_materialise(st, t);
-    assay_ledger_apply_events(st, t);
-    status = meet_price_point(st, t, ASSAY_AT_OPEN, err);
+    status = assay_ledger_apply_events(st, t, err);
+    if (status == ASSAY_OK)
+        status = assay_universe_drop_openings(st, t, err);
+    if (status == ASSAY_OK)
+        status = meet_price_point(st, t, ASSAY_AT_OPEN, err);
     if (!st->recorder->lean)
         assay_ledger_track_extremes(st, t);
     if (status == ASSAY_OK)
@@ -104,10 +109,12 @@ assay_status assay_stepper_step(assay_stepper *st, size_t t, assay_error *err) {
         return status;
     assay_ledger_finance(st, t);
     assay_ledger_mark(st, t);
-    if (st->market->rebalance[t] != 0)
+    bool leaves = false;
+    status = assay_universe_leave(st, t, &leaves, err);
+    if (status == ASSAY_OK && st->market->rebalance[t] != 0)
         status = st->prefix != NULL ? assay_prefix_decide(st, t, err) : assay_decide(st, t, err);
     if (status == ASSAY_OK && assay_stepper_settings(st)->fill == ASSAY_THIS_CLOSE &&
-        st->market->rebalance[t] != 0) {
+        (st->market->rebalance[t] != 0 || leaves)) {
         status = assay_serve_orders(st, t, ASSAY_AT_DECISION_CLOSE, err);
         assay_ledger_mark(st, t);
     }
@@ -152,6 +159,7 @@ void assay_stepper_reset(assay_stepper *st) {
     free(st->beyond);
     free(st->vote);
     free(st->emitted.signal);
+    free(st->dues.due);
 }
 
 /* Orders still pending at the end keep the outcome open_at_end, or partial. */

@@ -57,6 +57,17 @@ typedef struct assay_signal_list {
     size_t n, capacity;
 } assay_signal_list;
 
+/* Dividends whose pay date is later than their ex-date. */
+typedef struct assay_due {
+    int32_t day;
+    double amount; /* negative: owed */
+} assay_due;
+
+typedef struct assay_dues {
+    assay_due *due;
+    size_t n, capacity;
+} assay_dues;
+
 typedef struct assay_stepper {
     const assay_market *market;
     const assay_config *config;
@@ -81,6 +92,7 @@ typedef struct assay_stepper {
     uint32_t *volume_bar;
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
+    assay_dues dues; /* the book's; its `receivable` is their sum */
 } assay_stepper;
 
 /* --- stepper.c --- */
@@ -97,10 +109,12 @@ ASSAY_NODISCARD assay_status assay_stepper_step(assay_stepper *st, size_t t, ass
 /* After the last bar: pending orders end (open_at_end, or partial), open positions become open trades. */
 ASSAY_NODISCARD assay_status assay_stepper_end(assay_stepper *st, assay_error *err);
 
-/* --- ledger.c --- */
+/* --- actions.c --- */
 
-/* Step 1: splits and dividends that take effect at bar t. */
-void assay_ledger_apply_events(assay_stepper *st, size_t t);
+/* Step 1: dividends that are paid at bar t; splits, dividends and spin-offs that take effect. */
+ASSAY_NODISCARD assay_status assay_ledger_apply_events(assay_stepper *st, size_t t, assay_error *err);
+
+/* --- ledger.c --- */
 
 /* Books one fill of an order: cash, lots, the trade in progress, the record. The order's remaining quantity is the
  * caller's. ASSAY_E_NOMEM. */
@@ -117,6 +131,12 @@ ASSAY_NODISCARD assay_status assay_ledger_end_order(assay_stepper *st, assay_ord
 ASSAY_NODISCARD assay_status assay_ledger_close_position(assay_stepper *st, size_t t, uint32_t symbol,
                                                          double price, double reference, double commission,
                                                          assay_fill_kind kind, assay_error *err);
+
+/* The same of a part of it. */
+ASSAY_NODISCARD assay_status assay_ledger_close_some(assay_stepper *st, size_t t, uint32_t symbol,
+                                                     double quantity, double price, double reference,
+                                                     double commission, assay_fill_kind kind,
+                                                     assay_error *err);
 
 /* Lows and highs of bar t for every lot that is held now. */
 void assay_ledger_track_extremes(assay_stepper *st, size_t t);
@@ -168,9 +188,10 @@ void assay_add_order(assay_stepper *st, size_t t, uint32_t symbol, assay_side si
 /* What a bar fixes for all its signals. */
 typedef struct assay_decision_bar {
     size_t t;
-    const double *close; /* raw closes */
-    double full;         /* money of a full position */
-    bool no_openings;    /* ruined */
+    const double *close;    /* raw closes */
+    double full;            /* money of a full position */
+    const uint8_t *outside; /* symbols that are not in the universe; NULL: none */
+    bool no_openings;       /* ruined */
 } assay_decision_bar;
 
 /* Decides about a signal, records it with the decision, makes its order. */
@@ -186,6 +207,14 @@ assay_side assay_signal_side(assay_stepper *st, const assay_decision_bar *bar, c
 typedef assay_status assay_signal_accept(void *context, const assay_signal *signal, assay_error *err);
 ASSAY_NODISCARD assay_status assay_ask(assay_stepper *st, const assay_decision_bar *bar, assay_asked *asked,
                                        assay_signal_accept *accept, void *context, assay_error *err);
+
+/* --- leave.c --- */
+
+/* Before anything fills: pending orders that would open, raise or turn around what is outside the universe at bar t end. */
+ASSAY_NODISCARD assay_status assay_universe_drop_openings(assay_stepper *st, size_t t, assay_error *err);
+/* What is held outside the universe gets an order that closes it. *out_some: an order was made. */
+ASSAY_NODISCARD assay_status assay_universe_leave(assay_stepper *st, size_t t, bool *out_some,
+                                                  assay_error *err);
 
 /* --- combine.c --- */
 

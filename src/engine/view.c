@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/number.h"
+#include "market/universe.h"
 
 size_t assay_view_n_symbols(const assay_view *view) {
     return view->st->market->panel->n_symbols;
@@ -44,7 +45,12 @@ const char *assay_view_symbol(const assay_view *view, size_t symbol) {
 }
 
 const uint32_t *assay_view_sectors(const assay_view *view) {
-    return view->asked->strategy->needs_sectors ? view->st->market->panel->sector : NULL;
+    return view->asked->strategy->needs_sectors ? assay_panel_sectors(view->st->market->panel, view->t)
+                                                : NULL;
+}
+
+const uint8_t *assay_view_outside(const assay_view *view) {
+    return assay_panel_outside(view->st->market->panel, view->t);
 }
 
 size_t assay_view_n_sectors(const assay_view *view) {

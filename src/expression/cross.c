@@ -263,12 +263,27 @@ static const assay_cross crosses[] = {
 assay_status assay_cross_bar_init(assay_cross_bar *bar, size_t n, assay_error *err) {
     *bar = (assay_cross_bar){.n = n};
     bar->order = malloc((n + 1) * sizeof *bar->order);
-    bar->mean = malloc((n + 1) * sizeof *bar->mean);
-    bar->count = malloc((n + 1) * sizeof *bar->count);
     bar->masked = malloc((n + 1) * sizeof *bar->masked);
-    return bar->order != NULL && bar->mean != NULL && bar->count != NULL && bar->masked != NULL
+    return bar->order != NULL && bar->masked != NULL
                ? ASSAY_OK
                : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n);
+}
+
+assay_status assay_cross_bar_set(assay_cross_bar *bar, const uint32_t *sector, size_t n_sectors,
+                                 const uint8_t *outside, assay_error *err) {
+    bar->sector = sector;
+    bar->n_sectors = n_sectors;
+    bar->outside = outside;
+    if (n_sectors <= bar->most_sectors)
+        return ASSAY_OK;
+    free(bar->mean);
+    free(bar->count);
+    bar->mean = malloc(n_sectors * sizeof *bar->mean);
+    bar->count = malloc(n_sectors * sizeof *bar->count);
+    bar->most_sectors = bar->mean != NULL && bar->count != NULL ? n_sectors : 0;
+    return bar->most_sectors != 0
+               ? ASSAY_OK
+               : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu sectors", n_sectors);
 }
 
 void assay_cross_bar_reset(assay_cross_bar *bar) {
@@ -288,6 +303,8 @@ ASSAY_SIMD static void mask_row(size_t n, const double *restrict close, const do
 void assay_cross_compute(const assay_cross *cross, const assay_cross_bar *bar, const double *close,
                          const double *x, double number, double *out) {
     mask_row(bar->n, close, x, bar->masked);
+    for (size_t s = 0; bar->outside != NULL && s < bar->n; s++)
+        bar->masked[s] = bar->outside[s] != 0 ? ASSAY_NAN : bar->masked[s];
     cross->compute(bar, bar->masked, number, out);
 }
 

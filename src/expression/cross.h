@@ -10,15 +10,20 @@
 
 typedef struct assay_cross_bar {
     const uint32_t *sector; /* n numbers (UINT32_MAX: none); NULL: no symbol has one */
+    const uint8_t *outside; /* n bytes: 1 takes no part; NULL: all may */
     size_t n, n_sectors;
     uint32_t *order; /* scratch: n */
-    double *mean;    /* scratch: n_sectors + 1, as many as there are symbols at most */
+    double *mean;    /* scratch: one a sector */
     size_t *count;   /* the same */
-    double *masked;  /* scratch: n */
+    size_t most_sectors;
+    double *masked; /* scratch: n */
 } assay_cross_bar;
 
-/* Scratch for n symbols; sectors are the caller's to set. Reset it in every case. ASSAY_E_NOMEM. */
+/* Scratch for n symbols. Reset it in every case. ASSAY_E_NOMEM. */
 ASSAY_NODISCARD assay_status assay_cross_bar_init(assay_cross_bar *bar, size_t n_symbols, assay_error *err);
+/* The sectors of a bar, and who is outside the universe. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_cross_bar_set(assay_cross_bar *bar, const uint32_t *sector,
+                                                 size_t n_sectors, const uint8_t *outside, assay_error *err);
 void assay_cross_bar_reset(assay_cross_bar *bar);
 
 typedef void assay_cross_kernel(const assay_cross_bar *bar, const double *x, double number, double *out);

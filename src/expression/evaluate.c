@@ -16,12 +16,14 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "expression/cross.h"
 #include "expression/names.h"
 #include "expression/rows.h"
 #include "indicator/market_beta.h"
+#include "market/universe.h"
 
 typedef struct evaluator {
     const assay_panel *panel;
@@ -43,7 +45,7 @@ static size_t n_cells(const evaluator *e) {
 }
 
 static assay_status new_matrix(evaluator *e, double **out) {
-    *out = assay_aligned_alloc(n_cells(e), sizeof(double));
+    *out = assay_block_alloc(n_cells(e), sizeof(double));
     return *out != NULL ? ASSAY_OK
                         : assay_error_set(e->err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols",
                                           e->panel->n_bars, e->panel->n_symbols);
@@ -147,17 +149,19 @@ static assay_status run_cross(evaluator *e, const assay_node *node, double *out)
     const assay_cross *cross = assay_cross_at(node->number);
     double number = node->n_numbers == 0 ? 0 : assay_scalar_value(e->graph, node->number_in[0], NULL);
     const double *x = NULL;
-    if (cross->by_sector && p->sector == NULL)
+    if (cross->by_sector && p->n_sectors == 0)
         return assay_cross_refuse_sectors(cross, e->err);
     assay_status status = make(e, node->in[0], ASSAY_CALENDAR, &x);
     if (status != ASSAY_OK)
         return status;
     assay_cross_bar bar;
     status = assay_cross_bar_init(&bar, p->n_symbols, e->err);
-    bar.sector = p->sector;
-    bar.n_sectors = p->n_sectors;
     for (size_t t = 0; status == ASSAY_OK && t < p->n_bars; t++) {
         size_t at = t * p->stride;
+        status = assay_cross_bar_set(&bar, assay_panel_sectors(p, t), p->n_sectors, assay_panel_outside(p, t),
+                                     e->err);
+        if (status != ASSAY_OK)
+            break;
         assay_cross_compute(cross, &bar, p->column[ASSAY_COLUMN_CLOSE] + at, x + at, number, out + at);
         for (size_t s = p->n_symbols; s < p->stride; s++)
             out[at + s] = ASSAY_NAN;
@@ -352,13 +356,13 @@ static assay_status begin(evaluator *e, assay_error *err) {
 static void end(evaluator *e) {
     for (int l = 0; l < 2; l++) {
         for (uint32_t i = 0; e->owned[l] != NULL && i < e->graph->n; i++)
-            free(e->owned[l][i]);
+            assay_block_free(e->owned[l][i]);
         free(e->owned[l]);
         free(e->made[l]);
     }
     free(e->alias);
     free(e->needed);
-    free(e->factors);
+    assay_block_free(e->factors);
     free(e->market);
 }
 
@@ -385,7 +389,7 @@ static void forget(evaluator *e, const uint32_t *roots, uint32_t first, uint32_t
         for (uint32_t i = 0; i < e->graph->n; i++) {
             if (e->needed[i] || e->owned[l][i] == NULL)
                 continue;
-            free(e->owned[l][i]);
+            assay_block_free(e->owned[l][i]);
             e->owned[l][i] = NULL;
             e->made[l][i] = NULL;
         }

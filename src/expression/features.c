@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "expression/evaluate.h"
 
 static bool is_word_byte(char c) {
@@ -145,7 +146,7 @@ static assay_status compute_rest(assay_features *f, const assay_bound_feature *f
     for (uint32_t i = 0; i < f->n; i++) {
         if (is_streamed(&feature[i]))
             continue;
-        f->owned[i] = assay_aligned_alloc(f->panel->n_bars * f->panel->stride, sizeof(double));
+        f->owned[i] = assay_block_alloc(f->panel->n_bars * f->panel->stride, sizeof(double));
         if (f->owned[i] == NULL)
             return assay_error_set(err, ASSAY_E_NOMEM,
                                    "out of memory for a feature of %zu bars x %zu symbols", f->panel->n_bars,
@@ -183,7 +184,7 @@ void assay_features_at(assay_features *f, size_t t) {
 
 void assay_features_close(assay_features *f) {
     for (uint32_t i = 0; i < f->n; i++) {
-        free(f->owned[i]);
+        assay_block_free(f->owned[i]);
         assay_feature_stream_reset(&f->stream[i]);
     }
     free(f->stream);

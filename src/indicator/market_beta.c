@@ -10,11 +10,13 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "base/sum.h"
 #include "indicator/blocks.h"
 #include "indicator/kernel.h"
+#include "market/universe.h"
 
 /* The walk of some symbols over the calendar. */
 typedef struct beta_walk {
@@ -97,7 +99,7 @@ ASSAY_SIMD static void beta_row(size_t n, const double *restrict number, const d
 assay_status assay_market_beta(const assay_panel *p, const double *market_return, size_t lookback,
                                double *out, assay_error *err) {
     size_t size = p->n_bars * ASSAY_TILE;
-    double *x = assay_aligned_alloc(3 * size, sizeof *x);
+    double *x = assay_block_alloc(3 * size, sizeof *x);
     beta_walk *walk = malloc(sizeof *walk);
     assay_status status = ASSAY_OK;
     if (x == NULL || walk == NULL) {
@@ -120,7 +122,7 @@ assay_status assay_market_beta(const assay_panel *p, const double *market_return
                 spread_betas(walk, beta, out);
         }
     }
-    free(x);
+    assay_block_free(x);
     free(walk);
     return status;
 }
@@ -131,6 +133,7 @@ assay_status assay_equal_weight_market(const assay_panel *p, double *out_return,
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", p->n_symbols);
     for (size_t t = 0; t < p->n_bars; t++) {
         const double *close = p->column[ASSAY_COLUMN_CLOSE] + t * p->stride;
+        const uint8_t *outside = assay_panel_outside(p, t);
         assay_sum sum = {0};
         size_t n = 0;
         for (size_t s = 0; s < p->n_symbols; s++) {
@@ -140,6 +143,8 @@ assay_status assay_equal_weight_market(const assay_panel *p, double *out_return,
                 gaps[s]++;
                 continue;
             }
+            if (outside != NULL && outside[s] != 0)
+                continue;
             const double *now = p->own_price + (t - gaps[s]) * p->stride + s;
             assay_sum_add(&sum, now[0] / *(now - p->stride) - 1);
             n++;

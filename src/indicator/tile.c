@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "indicator/kernel.h"
@@ -95,7 +96,7 @@ static assay_status compute_closed(const assay_tile *t, const assay_tile_plan *p
     size_t size = t->n_rows * ASSAY_TILE, n = plan->n_series;
     static const double top[ASSAY_TILE]; /* every column begins at row 0 now */
     double *closed[ASSAY_MAX_SERIES + 1];
-    closed[0] = assay_aligned_alloc((n + 1) * size, sizeof *closed[0]);
+    closed[0] = assay_block_alloc((n + 1) * size, sizeof *closed[0]);
     if (closed[0] == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu rows of an indicator", t->n_rows);
     assay_tile closed_tile = *t;
@@ -110,7 +111,7 @@ static assay_status compute_closed(const assay_tile *t, const assay_tile_plan *p
     assay_status status = plan->compute(&closed_tile, err);
     if (status == ASSAY_OK)
         spread(t, n, closed[n]);
-    free(closed[0]);
+    assay_block_free(closed[0]);
     return status;
 }
 
@@ -125,7 +126,7 @@ static assay_status compute_tile(assay_tile *t, const assay_tile_plan *plan, ext
 assay_status assay_by_tile(const assay_kernel_input *in, const assay_tile_plan *plan, double *out,
                            assay_error *err) {
     size_t size = in->n_rows * ASSAY_TILE;
-    double *scratch = assay_aligned_alloc(plan->n_scratch * size + 1, sizeof *scratch);
+    double *scratch = assay_block_alloc(plan->n_scratch * size + 1, sizeof *scratch);
     extent *e = malloc(sizeof *e);
     assay_status status = ASSAY_OK;
     if (scratch == NULL || e == NULL)
@@ -143,7 +144,7 @@ assay_status assay_by_tile(const assay_kernel_input *in, const assay_tile_plan *
             t.scratch[i] = scratch + i * size;
         status = compute_tile(&t, plan, e, err);
     }
-    free(scratch);
+    assay_block_free(scratch);
     free(e);
     return status;
 }

@@ -14,6 +14,10 @@ typedef struct assay_raw_event {
     int64_t ex_date_us;
     double split_ratio;
     double dividend;
+    int64_t pay_date_us; /* where has_pay_date */
+    uint32_t child;      /* where child_ratio is above 0; like symbol */
+    bool has_pay_date;
+    double child_ratio;
 } assay_raw_event;
 
 /* Rows that go straight to their cells; see panel_direct.c. */

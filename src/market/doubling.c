@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/simd.h"
 
 enum { MAX_LEVELS = 32 };
@@ -56,7 +57,7 @@ static assay_status plan(doubling *d, assay_error *err) {
         d->ring_rows[k] = back + 1;
         n_blocks += back + 1;
     }
-    d->blocks = assay_aligned_alloc(n_blocks, d->block_size * sizeof *d->blocks);
+    d->blocks = assay_block_alloc(n_blocks, d->block_size * sizeof *d->blocks);
     if (d->blocks == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a window of %zu bars", d->length);
     double *next = d->blocks;
@@ -141,7 +142,7 @@ assay_status assay_roll(const assay_block_kind *kind, const assay_rows *x, size_
                 sink(state, row, first, d.n, window_at(&d, row));
         }
     }
-    free(d.blocks);
+    assay_block_free(d.blocks);
     return status;
 }
 

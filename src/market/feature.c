@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "market/rolling.h"
@@ -69,13 +70,13 @@ assay_status assay_feature_stream_init(assay_feature_stream *f, const assay_pane
     size_t n = panel->n_symbols;
     *f = (assay_feature_stream){.panel = panel, .feature = *feature};
     if (feature->kind != ASSAY_FEATURE_WINDOW_RETURN || feature->window < 2) {
-        f->matrix = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof *f->matrix);
+        f->matrix = assay_block_alloc(panel->n_bars * panel->stride, sizeof *f->matrix);
         if (f->matrix == NULL)
             return assay_error_set(err, ASSAY_E_NOMEM,
                                    "out of memory for a feature of %zu bars x %zu symbols", panel->n_bars, n);
         return assay_feature_compute(panel, feature, f->matrix, err);
     }
-    f->row = assay_aligned_alloc(panel->stride, sizeof *f->row);
+    f->row = assay_block_alloc(panel->stride, sizeof *f->row);
     f->gaps = calloc(n, sizeof *f->gaps);
     f->first = malloc(n * sizeof *f->first);
     f->last = malloc(n * sizeof *f->last);
@@ -91,8 +92,8 @@ assay_status assay_feature_stream_init(assay_feature_stream *f, const assay_pane
 }
 
 void assay_feature_stream_reset(assay_feature_stream *f) {
-    free(f->matrix);
-    free(f->row);
+    assay_block_free(f->matrix);
+    assay_block_free(f->row);
     free(f->gaps);
     free(f->first);
     free(f->last);

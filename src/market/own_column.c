@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "market/panel.h"
@@ -101,7 +102,7 @@ ASSAY_SIMD static void put_row(size_t n, const double *restrict factor, double *
 }
 
 static double *own_matrix(const assay_panel *p, assay_error *err) {
-    double *matrix = assay_aligned_alloc(p->n_bars * p->stride, sizeof *matrix);
+    double *matrix = assay_block_alloc(p->n_bars * p->stride, sizeof *matrix);
     if (matrix == NULL)
         (void)assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols", p->n_bars,
                               p->n_symbols);
@@ -130,7 +131,7 @@ assay_status assay_own_column(const assay_panel *p, int column, double **out, as
     if (status == ASSAY_OK)
         *out = own;
     else
-        free(own);
+        assay_block_free(own);
     return status;
 }
 
@@ -145,6 +146,6 @@ assay_status assay_own_factors(const assay_panel *p, double **out, assay_error *
     if (status == ASSAY_OK)
         *out = own;
     else
-        free(own);
+        assay_block_free(own);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "base/simd.h"
@@ -91,6 +92,12 @@ static int compare_events(const void *a, const void *b) {
         return x->symbol < y->symbol ? -1 : 1;
     if (x->ex_date_us != y->ex_date_us)
         return x->ex_date_us < y->ex_date_us ? -1 : 1;
+    if ((x->child != ASSAY_NO_CHILD) != (y->child != ASSAY_NO_CHILD))
+        return x->child != ASSAY_NO_CHILD ? 1 : -1; /* spin-offs are per share after the split */
+    if (x->child != y->child)
+        return x->child < y->child ? -1 : 1;
+    if ((x->split_ratio != 1) != (y->split_ratio != 1))
+        return x->split_ratio != 1 ? -1 : 1; /* dividends are, too */
     if (x->split_ratio != y->split_ratio)
         return x->split_ratio < y->split_ratio ? -1 : 1;
     return (x->dividend > y->dividend) - (x->dividend < y->dividend);
@@ -108,11 +115,44 @@ static size_t first_bar_from(const assay_panel *panel, int64_t time) {
     return low;
 }
 
+static void place_action(assay_panel *panel, const assay_raw_event *raw, size_t bar) {
+    bool waits = raw->has_pay_date && raw->pay_date_us > raw->ex_date_us;
+    panel->event[panel->n_events++] =
+        (assay_panel_event){.bar = (uint32_t)bar,
+                            .symbol = raw->symbol,
+                            .ex_date_us = raw->ex_date_us,
+                            .split_ratio = raw->split_ratio,
+                            .dividend = raw->dividend,
+                            .child = ASSAY_NO_CHILD,
+                            .pay_day = waits ? assay_day_of_us(raw->pay_date_us) : INT32_MIN};
+}
+
+/* At the first bar from `bar` on at which the new shares have a price; without one there is nothing to do. */
+static void place_spin_off(assay_panel *panel, const assay_raw_event *raw, size_t bar) {
+    size_t s = raw->child;
+    const double *open = panel->column[ASSAY_COLUMN_OPEN];
+    while (bar < panel->n_bars && isnan(close_row(panel, bar)[s]))
+        bar++;
+    if (bar == panel->n_bars || bar < panel->first_bar[raw->symbol])
+        return;
+    double price = open == NULL ? ASSAY_NAN : open[bar * panel->stride + s];
+    price = isnan(price) ? close_row(panel, bar)[s] : price;
+    panel->event[panel->n_events++] = (assay_panel_event){.bar = (uint32_t)bar,
+                                                          .symbol = raw->symbol,
+                                                          .ex_date_us = raw->ex_date_us,
+                                                          .split_ratio = 1,
+                                                          .dividend = raw->child_ratio * price,
+                                                          .child = raw->child,
+                                                          .pay_day = INT32_MIN,
+                                                          .child_ratio = raw->child_ratio,
+                                                          .child_price = price};
+}
+
 /* An event is told twice where a price row and the table of corporate actions both carry the symbol's ex-date: the price
  * row's counts. Events beyond the calendar or before a symbol's first bar have nothing to act on. */
 static assay_status place_events(assay_panel *panel, assay_raw_event *raw, size_t n_raw, assay_error *err) {
     const assay_raw_event *of_row = NULL; /* the last that came with a price row */
-    panel->event = malloc((n_raw + 1) * sizeof *panel->event);
+    panel->event = malloc((2 * n_raw + 1) * sizeof *panel->event);
     if (panel->event == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu corporate actions", n_raw);
     if (n_raw != 0)
@@ -123,13 +163,13 @@ static assay_status place_events(assay_panel *panel, assay_raw_event *raw, size_
         bool told_before = raw[i].from_row == 0 && of_row != NULL && of_row->symbol == raw[i].symbol &&
                            of_row->ex_date_us == raw[i].ex_date_us;
         size_t bar = first_bar_from(panel, raw[i].ex_date_us);
-        if (told_before || bar == panel->n_bars || bar < panel->first_bar[raw[i].symbol])
+        if (bar == panel->n_bars)
             continue;
-        panel->event[panel->n_events++] = (assay_panel_event){.bar = (uint32_t)bar,
-                                                              .symbol = raw[i].symbol,
-                                                              .ex_date_us = raw[i].ex_date_us,
-                                                              .split_ratio = raw[i].split_ratio,
-                                                              .dividend = raw[i].dividend};
+        if (!told_before && bar >= panel->first_bar[raw[i].symbol] &&
+            (raw[i].split_ratio != 1 || raw[i].dividend != 0))
+            place_action(panel, &raw[i], bar);
+        if (raw[i].child_ratio > 0)
+            place_spin_off(panel, &raw[i], bar);
     }
     if (panel->n_events != 0)
         qsort(panel->event, panel->n_events, sizeof *panel->event, compare_events);
@@ -181,11 +221,12 @@ static assay_status apply_event(assay_panel *panel, own_walk *walk, const assay_
         if (kept <= 0) {
             char date[32];
             assay_time_format(event->ex_date_us, date, sizeof date);
-            return assay_error_set(
-                err, ASSAY_E_DATA,
-                "dividend %g of %s at %s is not below its previous close %g: correct it, or use "
-                "signal_prices: split_adjusted",
-                event->dividend, panel->name[s], date, walk->previous_close[s] / event->split_ratio);
+            return assay_error_set(err, ASSAY_E_DATA,
+                                   "%s %g of %s at %s is not below its previous close %g: correct it, or use "
+                                   "signal_prices: split_adjusted",
+                                   event->child == ASSAY_NO_CHILD ? "dividend" : "spin-off worth",
+                                   event->dividend, panel->name[s], date,
+                                   walk->previous_close[s] / event->split_ratio);
         }
         factor /= kept;
         not_split = 1 / kept;
@@ -227,6 +268,43 @@ static int compare_steps(const void *a, const void *b) {
     return 0; /* one step a row and symbol */
 }
 
+/* The day whose dividends an event's belongs to: its ex-date; of a spin-off the day on which it takes effect. */
+static int64_t day_of_event(const assay_panel *panel, const assay_panel_event *event) {
+    return event->child == ASSAY_NO_CHILD ? event->ex_date_us
+                                          : (int64_t)panel->day[event->bar] * ASSAY_US_PER_DAY;
+}
+
+/* Dividends of one day are one: the history is adjusted for their sum. Events of a symbol at a bar are in order of their days,
+ * but for spin-offs, whose day is the last. */
+static assay_status apply_events(assay_panel *panel, own_walk *walk, const assay_panel_event *event, size_t n,
+                                 assay_signal_prices signal_prices, assay_error *err) {
+    int64_t done = INT64_MIN;
+    for (;;) {
+        int64_t day = INT64_MAX;
+        for (size_t i = 0; i < n; i++) {
+            int64_t own = day_of_event(panel, &event[i]);
+            day = own > done && own < day ? own : day;
+        }
+        if (day == INT64_MAX)
+            return ASSAY_OK;
+        assay_panel_event sum = event[0];
+        sum.split_ratio = 1;
+        sum.dividend = 0;
+        sum.ex_date_us = day;
+        for (size_t i = 0; i < n; i++) {
+            if (day_of_event(panel, &event[i]) != day)
+                continue;
+            sum.split_ratio *= event[i].split_ratio;
+            sum.dividend += event[i].dividend;
+            sum.child = event[i].child;
+        }
+        assay_status status = apply_event(panel, walk, &sum, signal_prices, err);
+        if (status != ASSAY_OK)
+            return status;
+        done = day;
+    }
+}
+
 static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_signal_prices signal_prices,
                                   assay_error *err) {
     for (size_t s = 0; s < panel->n_symbols; s++) {
@@ -238,8 +316,13 @@ static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_sign
     }
     size_t next = 0;
     for (size_t t = 0; t < panel->n_bars; t++) {
-        for (; next < panel->n_events && panel->event[next].bar == t; next++) {
-            assay_status status = apply_event(panel, walk, &panel->event[next], signal_prices, err);
+        while (next < panel->n_events && panel->event[next].bar == t) {
+            size_t first = next;
+            while (next < panel->n_events && panel->event[next].bar == t &&
+                   panel->event[next].symbol == panel->event[first].symbol)
+                next++;
+            assay_status status =
+                apply_events(panel, walk, panel->event + first, next - first, signal_prices, err);
             if (status != ASSAY_OK)
                 return status;
         }
@@ -263,7 +346,7 @@ assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *ev
     size_t n = panel->n_symbols;
     own_walk walk = {malloc(n * sizeof(double)), malloc(n * sizeof(double)), malloc(n * sizeof(double)),
                      malloc(n * sizeof(uint32_t)), malloc(n * sizeof(size_t))};
-    panel->own_price = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof(double));
+    panel->own_price = assay_block_alloc(panel->n_bars * panel->stride, sizeof(double));
     panel->factor_step = malloc((panel->n_events + 1) * sizeof *panel->factor_step);
     if (walk.factor == NULL || walk.split == NULL || walk.previous_close == NULL || walk.gaps == NULL ||
         walk.last_step == NULL || panel->own_price == NULL || panel->factor_step == NULL)

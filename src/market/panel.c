@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/hash.h"
 #include "base/number.h"
@@ -17,8 +18,8 @@ void assay_panel_destroy(assay_panel *panel) {
     free(panel->name_block);
     free(panel->name);
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++)
-        free(panel->column[c]);
-    free(panel->own_price);
+        assay_block_free(panel->column[c]);
+    assay_block_free(panel->own_price);
     free(panel->first_bar);
     free(panel->last_bar);
     free(panel->gap_bar);

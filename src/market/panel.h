@@ -24,8 +24,14 @@ typedef struct assay_panel_event {
     uint32_t symbol;
     int64_t ex_date_us;
     double split_ratio; /* > 0; 1 = none */
-    double dividend;    /* per share after the split; 0 = none */
+    double dividend;    /* per share after the split; 0 = none. Of a spin-off what the new shares are worth */
+    uint32_t child;     /* a spin-off, alone in its event: the new symbol; ASSAY_NO_CHILD: none */
+    int32_t pay_day;    /* of the dividend; INT32_MIN: on the ex-date */
+    double child_ratio; /* new shares per share */
+    double child_price; /* the new symbol's open at `bar`, or its close */
 } assay_panel_event;
+
+#define ASSAY_NO_CHILD UINT32_MAX
 
 /* From own-time row `row` on, symbol `symbol` has this factor. */
 typedef struct assay_factor_step {
@@ -43,6 +49,26 @@ typedef struct assay_panel_column {
 } assay_panel_column;
 
 #define ASSAY_NO_SECTOR UINT32_MAX
+
+/* A symbol is in the universe on these days, both included, and in this sector then. */
+typedef struct assay_panel_membership {
+    uint32_t symbol;
+    int32_t first_day, last_day; /* civil days; INT32_MIN, INT32_MAX: open */
+    uint32_t sector;             /* ASSAY_NO_SECTOR: the row does not say */
+} assay_panel_membership;
+
+/* From the first bar that ends after known_us on, a symbol is in this sector. */
+typedef struct assay_panel_sector_change {
+    int64_t known_us;
+    uint32_t symbol, sector;
+    uint32_t order; /* of rows with one time the later counts */
+} assay_panel_sector_change;
+
+typedef struct assay_panel_delisting {
+    int32_t day;
+    uint32_t symbol;
+    double delisting_return; /* NaN: not known */
+} assay_panel_delisting;
 
 struct assay_panel {
     size_t n_bars, n_symbols, stride;
@@ -63,9 +89,21 @@ struct assay_panel {
     assay_signal_prices signal_prices;
     assay_factor_step *factor_step; /* by row, symbol */
     size_t n_factor_steps;
+    /* universe.h has what follows; `sector` is what holds at all times. */
     uint32_t *sector;   /* of each symbol, or ASSAY_NO_SECTOR; NULL: none has one */
     char **sector_name; /* in byte order */
     size_t n_sectors;
+    assay_panel_membership *membership;
+    size_t n_memberships;
+    bool has_universe;
+    assay_panel_sector_change *sector_change; /* by time */
+    size_t n_sector_changes;
+    assay_panel_delisting *delisting; /* by day, symbol */
+    size_t n_delistings;
+    uint32_t *epoch; /* of each bar; NULL: nothing changes */
+    size_t n_epochs;
+    uint8_t *outside;         /* n_epochs x n_symbols; NULL: no universe */
+    uint32_t *dated_sector;   /* n_epochs x n_symbols; NULL: `sector` */
     double *benchmark_return; /* n_bars; NULL: no benchmark */
     assay_panel_column *extra;
     size_t n_extra;
@@ -82,11 +120,12 @@ ASSAY_NODISCARD assay_status assay_calendar_to_own(const assay_panel *panel, con
 
 /* Makes n_bars x stride values in own time of a price column, in the units of own_price: prices raw x factor, volumes raw /
  * the splits of the factor. NaN outside the symbol's own bars, and everywhere where the panel does not have the column.
- * free() frees it. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (no such column). */
+ * assay_block_free frees it. ASSAY_E_NOMEM, ASSAY_E_ARGUMENT (no such column). */
 ASSAY_NODISCARD assay_status assay_own_column(const assay_panel *panel, int column, double **out,
                                               assay_error *err);
 
-/* Makes the factor of every row in own time (n_bars x stride), or *out = NULL where it is 1 throughout. free() frees it.
+/* Makes the factor of every row in own time (n_bars x stride), or *out = NULL where it is 1 throughout. assay_block_free
+ * frees it.
  * ASSAY_E_NOMEM. */
 ASSAY_NODISCARD assay_status assay_own_factors(const assay_panel *panel, double **out, assay_error *err);
 

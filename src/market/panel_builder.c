@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "market/builder.h"
@@ -102,7 +103,7 @@ static bool is_dividend(double dividend) {
 }
 
 assay_status assay_builder_add_event(assay_panel_builder *b, assay_raw_event event, assay_error *err) {
-    if (is_split(event.split_ratio) || is_dividend(event.dividend)) {
+    if (is_split(event.split_ratio) || is_dividend(event.dividend) || event.child_ratio > 0) {
         bool bad_split = is_split(event.split_ratio) && (event.split_ratio < 0 || isinf(event.split_ratio));
         if (bad_split || (is_dividend(event.dividend) && (event.dividend < 0 || isinf(event.dividend)))) {
             char date[32];
@@ -172,6 +173,34 @@ assay_status assay_panel_builder_add_event(assay_panel_builder *b, uint32_t symb
                                b->symbols.n_names);
     assay_raw_event event = {
         .symbol = symbol, .ex_date_us = ex_date_us, .split_ratio = split_ratio, .dividend = cash_dividend};
+    return assay_builder_add_event(b, event, err);
+}
+
+assay_status assay_panel_builder_add_action(assay_panel_builder *b, const assay_corporate_action *a,
+                                            assay_error *err) {
+    bool spins_off = is_dividend(a->new_ratio); /* neither missing nor 0 */
+    if (a->symbol >= b->symbols.n_names || (spins_off && a->new_symbol >= b->symbols.n_names))
+        return assay_error_set(
+            err, ASSAY_E_ARGUMENT, "a corporate action has symbol id %" PRIu32 ", but only %zu are known",
+            a->symbol >= b->symbols.n_names ? a->symbol : a->new_symbol, b->symbols.n_names);
+    if (spins_off && (!(a->new_ratio > 0) || isinf(a->new_ratio) || a->new_symbol == a->symbol)) {
+        char date[32];
+        assay_time_format(a->ex_date_us, date, sizeof date);
+        return assay_error_set(
+            err, ASSAY_E_DATA,
+            "the spin-off of %s at %s is %g shares of %s: it must be a finite number above 0 "
+            "of another symbol; correct the row",
+            assay_symbol_table_name(&b->symbols, a->symbol), date, a->new_ratio,
+            assay_symbol_table_name(&b->symbols, a->new_symbol));
+    }
+    assay_raw_event event = {.symbol = a->symbol,
+                             .ex_date_us = a->ex_date_us,
+                             .split_ratio = a->split_ratio,
+                             .dividend = a->cash_dividend,
+                             .pay_date_us = a->pay_date_us,
+                             .has_pay_date = a->pay_date_us != INT64_MIN,
+                             .child = a->new_symbol,
+                             .child_ratio = spins_off ? a->new_ratio : 0};
     return assay_builder_add_event(b, event, err);
 }
 
@@ -366,7 +395,7 @@ static assay_status allocate_columns(const assay_panel_builder *b, assay_panel *
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
         if (b->column[c] == NULL)
             continue;
-        panel->column[c] = assay_aligned_alloc(n_cells, sizeof(double));
+        panel->column[c] = assay_block_alloc(n_cells, sizeof(double));
         if (panel->column[c] == NULL)
             return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols",
                                    panel->n_bars, panel->n_symbols);
@@ -410,6 +439,7 @@ static void settle_events(scatter *sc) {
         if (event.from_row != 0 && sc->dropped[event.row] != 0)
             continue;
         event.symbol = sc->rank[event.symbol];
+        event.child = event.child_ratio > 0 ? sc->rank[event.child] : ASSAY_NO_CHILD;
         b->event[n++] = event;
     }
     b->n_events = n;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "market/builder.h"
 
@@ -47,7 +48,7 @@ static assay_status need_columns(assay_panel *panel, const assay_panel_rows *row
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
         if (rows->column[c] == NULL || panel->column[c] != NULL)
             continue;
-        panel->column[c] = assay_aligned_alloc(n_cells, sizeof(double));
+        panel->column[c] = assay_block_alloc(n_cells, sizeof(double));
         if (panel->column[c] == NULL)
             return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars x %zu symbols",
                                    panel->n_bars, panel->n_symbols);
@@ -109,8 +110,10 @@ assay_status assay_direct_finish(assay_panel_builder *b, const assay_panel_optio
     assay_direct *d = &b->direct;
     if (d->n_rows == d->n_without_close)
         return refuse(err);
-    for (size_t i = 0; i < b->n_events; i++)
+    for (size_t i = 0; i < b->n_events; i++) {
         b->event[i].symbol = d->rank[b->event[i].symbol];
+        b->event[i].child = b->event[i].child_ratio > 0 ? d->rank[b->event[i].child] : ASSAY_NO_CHILD;
+    }
     assay_status status =
         assay_panel_finish_own_time(d->panel, b->event, b->n_events, options->signal_prices, err);
     if (status != ASSAY_OK)

@@ -1,4 +1,4 @@
-/* Sectors, benchmark and further columns of a panel. */
+/* Benchmark and further columns of a panel. */
 #include "market/panel_extras.h"
 
 #include <math.h>
@@ -6,81 +6,18 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
-
-static void reset_sectors(assay_panel *p) {
-    for (size_t i = 0; i < p->n_sectors; i++)
-        free(p->sector_name[i]);
-    free(p->sector_name);
-    free(p->sector);
-    p->sector_name = NULL;
-    p->sector = NULL;
-    p->n_sectors = 0;
-}
+#include "market/universe.h"
 
 void assay_panel_reset_extras(assay_panel *p) {
-    reset_sectors(p);
+    assay_panel_reset_universe(p);
     free(p->benchmark_return);
     for (size_t i = 0; i < p->n_extra; i++) {
         free(p->extra[i].name);
-        free(p->extra[i].values);
+        assay_block_free(p->extra[i].values);
     }
     free(p->extra);
-}
-
-/* --- sectors --- */
-
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The distinct names in byte order, each a copy. */
-static assay_status name_sectors(assay_panel *p, const char *const *sectors, assay_error *err) {
-    const char **named = malloc((p->n_symbols + 1) * sizeof *named);
-    size_t n = 0;
-    for (size_t s = 0; s < p->n_symbols && named != NULL; s++)
-        if (sectors[s] != NULL && sectors[s][0] != '\0')
-            named[n++] = sectors[s];
-    if (n > 0)
-        qsort(named, n, sizeof *named, compare_names);
-    bool is_full = named != NULL;
-    for (size_t i = 0; i < n && is_full; i++) {
-        if (i > 0 && strcmp(named[i], named[i - 1]) == 0)
-            continue;
-        char *name = strdup(named[i]);
-        is_full = name != NULL;
-        if (is_full)
-            p->sector_name[p->n_sectors++] = name;
-    }
-    free(named);
-    return is_full ? ASSAY_OK : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors");
-}
-
-assay_status assay_panel_set_sectors(assay_panel *p, const char *const *sectors, assay_error *err) {
-    reset_sectors(p);
-    p->sector_name = calloc(p->n_symbols + 1, sizeof *p->sector_name);
-    p->sector = malloc((p->n_symbols + 1) * sizeof *p->sector);
-    if (p->sector_name == NULL || p->sector == NULL) {
-        reset_sectors(p);
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols",
-                               p->n_symbols);
-    }
-    assay_status status = name_sectors(p, sectors, err);
-    for (size_t s = 0; s < p->n_symbols && status == ASSAY_OK; s++) {
-        const char *own = sectors[s] == NULL ? "" : sectors[s];
-        char *const *name =
-            bsearch(&own, p->sector_name, p->n_sectors, sizeof *p->sector_name, compare_names);
-        p->sector[s] = name == NULL ? ASSAY_NO_SECTOR : (uint32_t)(name - p->sector_name);
-    }
-    if (status != ASSAY_OK || p->n_sectors == 0)
-        reset_sectors(p);
-    return status;
-}
-
-const char *assay_panel_sector(const assay_panel *p, size_t symbol) {
-    if (p->sector == NULL || symbol >= p->n_symbols || p->sector[symbol] == ASSAY_NO_SECTOR)
-        return NULL;
-    return p->sector_name[p->sector[symbol]];
 }
 
 /* --- the benchmark --- */
@@ -123,7 +60,7 @@ int assay_panel_find_column(const assay_panel *p, const char *name) {
 }
 
 static double *spread_values(const assay_panel *p, const double *values) {
-    double *to = assay_aligned_alloc(p->n_bars * p->stride, sizeof *to);
+    double *to = assay_block_alloc(p->n_bars * p->stride, sizeof *to);
     for (size_t t = 0; to != NULL && t < p->n_bars; t++) {
         memcpy(to + t * p->stride, values + t * p->n_symbols, p->n_symbols * sizeof *to);
         for (size_t s = p->n_symbols; s < p->stride; s++)
@@ -141,14 +78,14 @@ assay_status assay_panel_add_column(assay_panel *p, const char *name, const doub
     if (grown != NULL)
         p->extra = grown;
     if (copy == NULL || copied_name == NULL || grown == NULL) {
-        free(copy);
+        assay_block_free(copy);
         free(copied_name);
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for column %s of %zu bars", name,
                                p->n_bars);
     }
     if (found >= 0) {
         assay_panel_column *column = &p->extra[found - ASSAY_N_PRICE_COLUMNS];
-        free(column->values);
+        assay_block_free(column->values);
         column->values = copy;
         free(copied_name);
     } else {
@@ -165,10 +102,7 @@ static void hash_text(assay_hash *hash, const char *text) {
 
 void assay_panel_hash_extras(const assay_panel *p, size_t n_bars, const uint32_t *symbol, size_t n,
                              assay_hash *hash) {
-    for (size_t i = 0; p->sector != NULL && i < n; i++) {
-        const char *sector = assay_panel_sector(p, symbol == NULL ? i : symbol[i]);
-        hash_text(hash, sector == NULL ? "" : sector);
-    }
+    assay_panel_hash_universe(p, n_bars, symbol, n, hash);
     if (p->benchmark_return != NULL)
         assay_hash_add(hash, p->benchmark_return, n_bars * sizeof *p->benchmark_return);
     for (size_t c = 0; c < p->n_extra; c++) {

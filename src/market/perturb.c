@@ -6,9 +6,11 @@
 
 #include "assay/assay_verify.h"
 #include "base/array.h"
+#include "base/dates.h"
 #include "base/number.h"
 #include "base/rng.h"
 #include "market/panel_extras.h"
+#include "market/universe.h"
 
 const char *assay_perturbation_name(int perturbation) {
     static const char *const names[] = {"noise", "scaled prices", "splits", "missing bars", "nothing"};
@@ -140,10 +142,18 @@ static assay_status add_events(perturber *p) {
     for (size_t i = 0; i < p->from->n_events; i++) {
         const assay_panel_event *e = &p->from->event[i];
         bool future = e->bar > p->cut;
-        if (future && (p->how == ASSAY_PERTURB_NOTHING || p->how == ASSAY_PERTURB_SPLITS))
+        bool spins_off = e->child != ASSAY_NO_CHILD;
+        if (future && (spins_off || p->how == ASSAY_PERTURB_NOTHING || p->how == ASSAY_PERTURB_SPLITS))
             continue;
-        assay_status status = assay_panel_builder_add_event(p->builder, e->symbol, e->ex_date_us,
-                                                            e->split_ratio, future ? 0 : e->dividend, p->err);
+        const assay_corporate_action action = {
+            .symbol = e->symbol,
+            .ex_date_us = e->ex_date_us,
+            .split_ratio = e->split_ratio,
+            .cash_dividend = future || spins_off ? 0 : e->dividend,
+            .pay_date_us = e->pay_day == INT32_MIN ? INT64_MIN : (int64_t)e->pay_day * ASSAY_US_PER_DAY,
+            .new_symbol = spins_off ? e->child : 0,
+            .new_ratio = spins_off ? e->child_ratio : 0};
+        assay_status status = assay_panel_builder_add_action(p->builder, &action, p->err);
         if (status != ASSAY_OK)
             return status;
     }
@@ -252,6 +262,8 @@ assay_status assay_panel_perturb(const assay_panel *panel, size_t cut, assay_per
         status = assay_panel_builder_finish(p.builder, &options, &to, NULL, err);
     if (status == ASSAY_OK)
         status = copy_sectors(panel, to, err);
+    if (status == ASSAY_OK)
+        status = assay_panel_copy_universe(panel, to, cut, err);
     if (status == ASSAY_OK)
         status = copy_benchmark(&p, to);
     if (status == ASSAY_OK && panel->n_extra != 0)

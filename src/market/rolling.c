@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "base/simd.h"
 #include "market/doubling.h"
@@ -113,8 +114,8 @@ static void std_sink(void *state, size_t row, size_t first, size_t n, const doub
 assay_status assay_own_return_std(const assay_panel *panel, size_t n_returns, double **out_std,
                                   assay_error *err) {
     size_t n_cells = panel->n_bars * panel->stride;
-    double *returns = assay_aligned_alloc(n_cells, sizeof *returns);
-    double *out = assay_aligned_alloc(n_cells, sizeof *out);
+    double *returns = assay_block_alloc(n_cells, sizeof *returns);
+    double *out = assay_block_alloc(n_cells, sizeof *out);
     assay_status status = ASSAY_OK;
     if (returns == NULL || out == NULL) {
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu cells", n_cells);
@@ -128,9 +129,9 @@ assay_status assay_own_return_std(const assay_panel *panel, size_t n_returns, do
     }
     if (status == ASSAY_OK)
         status = assay_own_to_calendar(panel, out, err);
-    free(returns);
+    assay_block_free(returns);
     if (status != ASSAY_OK)
-        free(out);
+        assay_block_free(out);
     else
         *out_std = out;
     return status;

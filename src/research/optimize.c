@@ -36,6 +36,7 @@ static const struct {
     {"benchmark", "it is loaded once for all points; run a sweep for each value"},
     {"max_age_days", "it shapes the columns that all points share; run a sweep for each value"},
     {"lag_days", "it shapes the columns that all points share; run a sweep for each value"},
+    {"point_in_time_universe", "the universe is loaded once for all points; run a sweep for each value"},
     {"periods_per_year",
      "it only changes how results are annualised, not what is traded; give it with --set"},
     {"risk_free_rate", "it only changes the yardstick, not what is traded; give it with --set"},

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/parallel.h"
 #include "engine/portfolio.h"
 #include "engine/prefix.h"
@@ -191,7 +192,7 @@ static assay_status need_features(const sweep *sw, worker_memory *memory, const 
         return ASSAY_OK;
     memory->holds = NULL;
     for (; memory->n_matrices < point->n_features; memory->n_matrices++) {
-        double *matrix = assay_aligned_alloc(sw->panel->n_bars * sw->panel->stride, sizeof *matrix);
+        double *matrix = assay_block_alloc(sw->panel->n_bars * sw->panel->stride, sizeof *matrix);
         if (matrix == NULL)
             return assay_error_set(err, ASSAY_E_NOMEM,
                                    "out of memory for a feature of %zu bars x %zu symbols", sw->panel->n_bars,
@@ -247,7 +248,7 @@ static assay_status finish_books(const sweep *sw, const planned_point *point, as
 static assay_status run_books(const sweep *sw, const planned_point *point, size_t n, double *const *features,
                               assay_error *err) {
     const assay_market *market = &sw->market[point->market];
-    bool pruned = assay_prefix_possible(point->config);
+    bool pruned = assay_prefix_possible(point->config) && assay_prefix_suits(sw->panel);
     assay_prefix prefix = {0};
     assay_shared shared = {.prefix = pruned ? &prefix : NULL, .features = features};
     assay_portfolio *p = calloc(n, sizeof *p);
@@ -321,7 +322,7 @@ assay_status assay_sweep_run(const assay_panel *panel, const assay_config *const
         assay_market_reset(&sw.market[i]);
     for (unsigned i = 0; sw.memory != NULL && i < n_workers; i++) {
         for (uint32_t k = 0; k < sw.memory[i].n_matrices; k++)
-            free(sw.memory[i].matrix[k]);
+            assay_block_free(sw.memory[i].matrix[k]);
     }
     pthread_mutex_destroy(&sw.lock);
     free(sw.point);

@@ -30,6 +30,7 @@ static const struct {
     {"benchmark", "it is loaded once for all points"},
     {"max_age_days", "it shapes the columns that all points share"},
     {"lag_days", "it shapes the columns that all points share"},
+    {"point_in_time_universe", "the universe is loaded once for all points"},
 };
 
 enum { MOST_CHECKED_VALUES = 10000 };

@@ -37,6 +37,15 @@ static void hash_columns(assay_hash *hash, const assay_panel *panel, size_t n_ba
     }
 }
 
+/* The place of a number among some in ascending order; what it is itself where it is not among them. */
+static uint32_t rank_of(const uint32_t *symbol, size_t n, uint32_t wanted) {
+    for (size_t i = 0; i < n; i++) {
+        if (symbol[i] == wanted)
+            return (uint32_t)i;
+    }
+    return wanted;
+}
+
 static void hash_events(assay_hash *hash, const assay_panel *panel, size_t n_bars, const uint32_t *symbol,
                         size_t n) {
     for (size_t i = 0; i < panel->n_events && panel->event[i].bar < n_bars; i++) {
@@ -47,6 +56,7 @@ static void hash_events(assay_hash *hash, const assay_panel *panel, size_t n_bar
         if (rank == n || symbol[rank] != event.symbol)
             continue;
         event.symbol = rank;
+        event.child = rank_of(symbol, n, event.child);
         assay_hash_add(hash, &event, sizeof event);
     }
 }

@@ -10,6 +10,7 @@
 
 #include "audit_sql.h"
 #include "prices_table.h"
+#include "symbol_changes.h"
 
 static const double tolerance = 1e-9;
 static const char what[] = "cannot audit the run";
@@ -45,6 +46,8 @@ static assay_status read_run(assay_store *store, const char *run_id, assay_error
         "coalesce(CAST(json_extract_string(config, '$.engine.cash_interest_pct') AS DOUBLE), 0) AS "
         "cash_interest, "
         "coalesce(json_extract_string(config, '$.engine.lot_method'), 'fifo') AS lot_method, "
+        "coalesce(json_extract_string(config, '$.engine.dividend_payment'), 'ex_date') = 'pay_date' AS "
+        "waits, "
         "coalesce(json_extract_string(config, '$.engine.combine'), 'union') AS combine, parameters FROM " READ
         " WHERE run_id = $2",
         err);
@@ -192,14 +195,18 @@ static assay_status make_prices(assay_store *store, const assay_prices_table *ta
     return status;
 }
 
-/* Events of the prices table's own columns, and of corporate_actions where those say nothing for that symbol and date. */
+/* Events of the prices table's own columns, and of corporate_actions where those say nothing for that symbol and date. A spin-off
+ * is a dividend of what the new shares are worth, at the first bar from its ex-date on at which they have a price. */
 static assay_status make_events(assay_store *store, const assay_prices_table *table, assay_error *err) {
     assay_sql sql = {0};
     bool split = table->column[ASSAY_PRICES_SPLIT].present,
-         dividend = table->column[ASSAY_PRICES_DIVIDEND].present;
+         dividend = table->column[ASSAY_PRICES_DIVIDEND].present,
+         open = table->column[ASSAY_PRICES_OPEN].present;
     assay_sql_add(
         &sql,
-        "CREATE OR REPLACE TEMP TABLE audit_events AS SELECT * FROM (SELECT p_symbol AS symbol, "
+        "CREATE OR REPLACE TEMP TABLE audit_events AS SELECT *, NULL::TIMESTAMP AS pay, false AS spins_off "
+        "FROM "
+        "(SELECT p_symbol AS symbol, "
         "date_trunc('day', p_timestamp)::TIMESTAMP AS ex_date, coalesce(nullif(%s, 0), 1)::DOUBLE AS split, "
         "coalesce(%s, 0)::DOUBLE AS dividend FROM audit_raw) WHERE split <> 1 OR dividend <> 0",
         split ? "p_split_coefficient" : "NULL", dividend ? "p_dividend_amount" : "NULL");
@@ -211,19 +218,49 @@ static assay_status make_events(assay_store *store, const assay_prices_table *ta
     }
     if (status == ASSAY_OK && files.count > 0) {
         assay_arg list = assay_arg_list((const char *const *)files.path, files.count);
-        status = assay_query_do(
-            store->connection,
-            "INSERT INTO audit_events SELECT DISTINCT symbol, date_trunc('day', CAST(ex_date AS "
-            "TIMESTAMP))::TIMESTAMP, "
-            "coalesce(nullif(split_ratio, 0), 1)::DOUBLE, coalesce(cash_dividend, 0)::DOUBLE FROM ((SELECT "
-            "NULL::VARCHAR AS symbol, NULL::TIMESTAMP AS ex_date, NULL::DOUBLE AS split_ratio, NULL::DOUBLE "
-            "AS "
-            "cash_dividend LIMIT 0) UNION ALL BY NAME (SELECT * FROM " READ
-            ")) c WHERE (split_ratio IS NOT NULL OR "
-            "cash_dividend IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.symbol = "
-            "c.symbol AND "
-            "e.ex_date = date_trunc('day', CAST(c.ex_date AS TIMESTAMP)))",
-            &list, 1, what, err);
+        assay_sql_add(
+            &sql, "CREATE OR REPLACE TEMP TABLE audit_actions AS SELECT symbol, ex_date, split, dividend, "
+                  "new_symbol, new_ratio, max(pay_date) AS pay FROM (SELECT ");
+        assay_symbol_changes_of(store, "symbol", "ex_date", &sql);
+        assay_sql_add(&sql, " AS symbol, ex_date, coalesce(nullif(split_ratio, 0), 1)::DOUBLE AS split, "
+                            "coalesce(cash_dividend, 0)::DOUBLE AS dividend, ");
+        assay_symbol_changes_of(store, "new_symbol", "ex_date", &sql);
+        assay_sql_add(
+            &sql, " AS new_symbol, coalesce(new_ratio, 0)::DOUBLE AS new_ratio, coalesce(type, '') AS type, "
+                  "CAST(pay_date AS TIMESTAMP) AS pay_date FROM (SELECT * REPLACE (date_trunc('day', "
+                  "CAST(ex_date AS "
+                  "TIMESTAMP))::TIMESTAMP AS ex_date) FROM ((SELECT NULL::VARCHAR AS symbol, NULL::TIMESTAMP "
+                  "AS ex_date, "
+                  "NULL::DOUBLE AS split_ratio, NULL::DOUBLE AS cash_dividend, NULL::TIMESTAMP AS pay_date, "
+                  "NULL::VARCHAR AS type, NULL::VARCHAR AS new_symbol, NULL::DOUBLE AS new_ratio LIMIT 0) "
+                  "UNION ALL BY NAME (SELECT * FROM " READ
+                  ")))) GROUP BY symbol, ex_date, split, dividend, new_symbol, "
+                  "new_ratio, type");
+        status = assay_query_do(store->connection, sql.failed ? NULL : sql.text, &list, 1, what, err);
+        assay_sql_reset(&sql);
+    }
+    if (status == ASSAY_OK && files.count > 0) {
+        status = assay_query_do(store->connection,
+                                "INSERT INTO audit_events SELECT symbol, ex_date, split, dividend, CASE WHEN "
+                                "pay > ex_date THEN pay "
+                                "END, false FROM audit_actions c WHERE (split <> 1 OR dividend <> 0) AND NOT "
+                                "EXISTS (SELECT 1 FROM "
+                                "audit_events e WHERE e.symbol = c.symbol AND e.ex_date = c.ex_date)",
+                                NULL, 0, what, err);
+    }
+    if (status == ASSAY_OK && files.count > 0) {
+        assay_sql_add(
+            &sql,
+            "INSERT INTO audit_events SELECT c.symbol, t, 1, new_ratio * coalesce(nullif(open, 'nan'), "
+            "close), "
+            "NULL, true FROM audit_actions c ASOF JOIN (SELECT p_symbol, date_trunc('day', "
+            "p_timestamp)::TIMESTAMP AS t, arg_max(p_close_price, (coalesce(p_version, TIMESTAMP "
+            "'0001-01-01'), assay_file)) AS close, arg_max(%s, (coalesce(p_version, TIMESTAMP "
+            "'0001-01-01'), assay_file)) AS open FROM audit_raw WHERE isfinite(p_close_price) GROUP BY ALL) "
+            "p ON c.new_symbol = p.p_symbol AND c.ex_date <= p.t WHERE new_ratio > 0",
+            open ? "p_open_price" : "NULL::DOUBLE");
+        status = assay_query_do(store->connection, sql.failed ? NULL : sql.text, NULL, 0, what, err);
+        assay_sql_reset(&sql);
     }
     assay_files_reset(&files);
     return status;
@@ -241,7 +278,17 @@ static assay_status read_market(assay_store *store, assay_error *err) {
                             .n_symbols = universe.n_symbols,
                             .end_us = universe.end_us,
                             .frequency = universe.frequency[0] == '\0' ? NULL : universe.frequency};
-    status = assay_prices_table_open(store, &table, err);
+    assay_wanted_symbols wanted = {0};
+    table = (assay_prices_table){0};
+    status = assay_symbol_changes_load(store, err);
+    if (status == ASSAY_OK) {
+        status = assay_symbol_changes_want(store, spec.symbols, spec.n_symbols, &wanted, err);
+        spec.symbols = spec.symbols == NULL ? NULL : wanted.name;
+        spec.n_symbols = wanted.n_names;
+    }
+    if (status == ASSAY_OK) {
+        status = assay_prices_table_open(store, &table, err);
+    }
     if (status == ASSAY_OK) {
         status = assay_prices_table_choose(store, &table, &spec, err);
     }
@@ -252,6 +299,7 @@ static assay_status read_market(assay_store *store, assay_error *err) {
         status = make_events(store, &table, err);
     }
     assay_prices_table_reset(&table);
+    assay_wanted_symbols_reset(&wanted);
     universe_reset(&universe);
     return status;
 }
@@ -293,9 +341,10 @@ static assay_status compare(assay_store *store, assay_audit_report *report, assa
 
 static void drop_tables(assay_store *store) {
     static const char *const tables[] = {
-        "run",    "weights",  "books",   "fills",  "stored_bars", "stored_trades", "raw",   "prices",
-        "events", "calendar", "effects", "factor", "base",        "held",          "parts", "opened",
-        "closed", "trades",   "marks",   "open",   "money",       "positions",     "plain", "bars"};
+        "run",    "weights", "books",     "fills",    "stored_bars", "stored_trades", "raw",
+        "prices", "events",  "actions",   "calendar", "effects",     "factor",        "base",
+        "held",   "parts",   "opened",    "closed",   "trades",      "marks",         "open",
+        "money",  "flows",   "positions", "plain",    "bars"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char sql[80];
         (void)snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS temp.audit_%s", tables[i]);

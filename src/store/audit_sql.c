@@ -10,18 +10,20 @@
 const char *const assay_audit_statements[] = {
     /* Events at the first bar at or after their ex-date; factor and dividends per base share, running. */
     "CREATE OR REPLACE TEMP TABLE audit_effects AS "
-    "SELECT symbol, t, ex_date, product(split) OVER w AS factor, sum(dividend * factor_here) OVER w AS paid "
-    "FROM ("
-    " SELECT e.symbol, b.t, e.ex_date, e.split, e.dividend,"
-    "  product(e.split) OVER (PARTITION BY e.symbol ORDER BY e.ex_date ROWS UNBOUNDED PRECEDING) AS "
+    "SELECT symbol, t, place, pay, dividend * factor_here AS per_base, product(split) OVER w AS factor, "
+    "sum(dividend * factor_here) OVER w AS paid FROM ("
+    " SELECT *, product(split) OVER (PARTITION BY symbol ORDER BY place ROWS UNBOUNDED PRECEDING) AS "
     "factor_here"
+    " FROM (SELECT e.symbol, b.t, e.pay, e.split, e.dividend, row_number() OVER (PARTITION BY e.symbol ORDER "
+    "BY "
+    "b.t, e.spins_off, e.ex_date, e.split = 1, e.split, e.dividend) AS place"
     " FROM audit_events e ASOF JOIN audit_stored_bars b ON e.ex_date <= b.t"
-    " WHERE e.symbol IN (SELECT symbol FROM audit_fills)) "
-    "WINDOW w AS (PARTITION BY symbol ORDER BY ex_date ROWS UNBOUNDED PRECEDING)",
+    " WHERE e.symbol IN (SELECT symbol FROM audit_fills))) "
+    "WINDOW w AS (PARTITION BY symbol ORDER BY place ROWS UNBOUNDED PRECEDING)",
 
     /* One row a symbol and bar with events: what holds from its start. */
     "CREATE OR REPLACE TEMP TABLE audit_factor AS "
-    "SELECT symbol, t, last(factor ORDER BY ex_date) AS factor, last(paid ORDER BY ex_date) AS paid FROM "
+    "SELECT symbol, t, last(factor ORDER BY place) AS factor, last(paid ORDER BY place) AS paid FROM "
     "audit_effects "
     "GROUP BY symbol, t UNION ALL SELECT DISTINCT symbol, TIMESTAMP '0001-01-01' AS t, 1.0, 0.0 FROM "
     "audit_fills",
@@ -105,24 +107,28 @@ const char *const assay_audit_statements[] = {
     "abs(h.shares) > 1e-9 * h.base) s "
     "ASOF LEFT JOIN audit_marks m ON s.symbol = m.symbol AND s.t >= m.t",
 
-    /* Money that moves in each bar and book: fills, and dividends on what is held when the bar begins. */
-    "CREATE OR REPLACE TEMP TABLE audit_money AS "
-    "SELECT book, t, sum(money) AS money FROM ("
-    " SELECT book, t, -sign * value - commission AS money FROM audit_base"
-    " UNION ALL SELECT e.book, e.t, (e.paid - e.paid_before) * h.shares FROM ("
-    "  SELECT book, symbol, t, paid, lag(paid) OVER (PARTITION BY book, symbol ORDER BY t) AS paid_before "
-    "FROM "
-    "  audit_factor, audit_books) e"
+    /* Dividends on what is held when the bar begins: due at once, paid at the first bar from the pay date on. */
+    "CREATE OR REPLACE TEMP TABLE audit_flows AS "
+    "SELECT e.book, e.t, b.t AS paid_at, e.money FROM ("
+    " SELECT k.book, e.t, CASE WHEN r.waits AND e.pay > e.t THEN e.pay ELSE e.t END AS from_t, "
+    "  e.per_base * h.shares AS money FROM (audit_effects e CROSS JOIN audit_books k CROSS JOIN audit_run r)"
     "  ASOF JOIN (SELECT book, symbol, t, last(after ORDER BY n) AS shares FROM audit_held GROUP BY book, "
     "symbol, "
-    "t) h"
-    "  ON e.book = h.book AND e.symbol = h.symbol AND e.t > h.t WHERE e.paid <> e.paid_before) GROUP BY "
+    "t) h ON k.book = h.book AND e.symbol = h.symbol AND e.t > h.t WHERE e.per_base <> 0) e "
+    "ASOF LEFT JOIN audit_stored_bars b ON e.from_t <= b.t",
+
+    /* Money that moves in each bar and book, and what is on its way. */
+    "CREATE OR REPLACE TEMP TABLE audit_money AS "
+    "SELECT book, t, sum(money) AS money, sum(due) AS due FROM ("
+    " SELECT book, t, -sign * value - commission AS money, 0 AS due FROM audit_base"
+    " UNION ALL SELECT book, t, 0, money FROM audit_flows"
+    " UNION ALL SELECT book, paid_at, money, -money FROM audit_flows WHERE paid_at IS NOT NULL) GROUP BY "
     "book, t",
 
     /* Cash and value of each book before financing. */
     "CREATE OR REPLACE TEMP TABLE audit_plain AS "
     "SELECT k.book, b.t, k.capital + sum(coalesce(m.money, 0)) OVER (PARTITION BY k.book ORDER BY b.t) AS "
-    "cash, "
+    "cash, sum(coalesce(m.due, 0)) OVER (PARTITION BY k.book ORDER BY b.t) AS due, "
     "coalesce(p.value, 0) AS value, coalesce(p.short, 0) AS short, "
     "coalesce(date_diff('day', lag(b.t) OVER (PARTITION BY k.book ORDER BY b.t), b.t), 0) / 365 AS years "
     "FROM audit_books k CROSS JOIN audit_stored_bars b LEFT JOIN audit_money m ON m.book = k.book AND m.t = "
@@ -135,12 +141,13 @@ const char *const assay_audit_statements[] = {
     /* Interest on the cash of the previous close, interest included: sum of flows that grow, in closed form; then the sum of the
      * books. */
     "CREATE OR REPLACE TEMP TABLE audit_bars AS "
-    "SELECT t, sum(cash + financing) AS cash, sum(cash + financing + value) AS equity, sum(financing) AS "
+    "SELECT t, sum(cash + financing) AS cash, sum(cash + financing + value + due) AS equity, sum(financing) "
+    "AS "
     "financing FROM ("
-    " SELECT book, t, cash, value, growth * sum(flow / growth) OVER (PARTITION BY book ORDER BY t) AS "
+    " SELECT book, t, cash, value, due, growth * sum(flow / growth) OVER (PARTITION BY book ORDER BY t) AS "
     "financing "
     "FROM ("
-    "  SELECT book, t, cash, value, product(1 + rate * years) OVER w AS growth, "
+    "  SELECT book, t, cash, value, due, product(1 + rate * years) OVER w AS growth, "
     "   coalesce(lag(cash) OVER w * rate - lag(short) OVER w * fee, 0) * years AS flow"
     "  FROM audit_plain, (SELECT cash_interest AS rate, borrow_fee AS fee FROM audit_run)"
     "  WINDOW w AS (PARTITION BY book ORDER BY t))) GROUP BY t",

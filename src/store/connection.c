@@ -10,10 +10,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "assay/assay_memory.h"
 #include "base/parallel.h"
 #include "publish.h"
 #include "row_source.h"
 #include "store.h"
+#include "symbol_changes.h"
 
 char *assay_text_format(const char *format, ...) {
     va_list args;
@@ -29,6 +31,8 @@ char *assay_text_format(const char *format, ...) {
     return text;
 }
 
+enum { LEAST_MEMORY = 512 << 20 }; /* below it DuckDB sorts and writes badly */
+
 assay_status assay_duckdb_open(unsigned n_threads, duckdb_database *out_database,
                                duckdb_connection *out_connection, assay_error *err) {
     *out_database = NULL;
@@ -39,7 +43,13 @@ assay_status assay_duckdb_open(unsigned n_threads, duckdb_database *out_database
     }
     char threads[16];
     (void)snprintf(threads, sizeof threads, "%u", n_threads);
-    bool set = duckdb_set_config(config, "autoinstall_known_extensions", "false") == DuckDBSuccess &&
+    assay_memory_use memory = assay_memory_used();
+    char most[32];
+    (void)snprintf(most, sizeof most, "%zuMB",
+                   memory.limit / 2 > LEAST_MEMORY ? memory.limit / 2 >> 20 : LEAST_MEMORY >> 20);
+    bool set = duckdb_set_config(config, "memory_limit", most) == DuckDBSuccess &&
+               duckdb_set_config(config, "temp_directory", memory.folder) == DuckDBSuccess &&
+               duckdb_set_config(config, "autoinstall_known_extensions", "false") == DuckDBSuccess &&
                duckdb_set_config(config, "autoload_known_extensions", "false") == DuckDBSuccess &&
                duckdb_set_config(config, "preserve_insertion_order", "true") == DuckDBSuccess &&
                (n_threads == 0 || duckdb_set_config(config, "threads", threads) == DuckDBSuccess);
@@ -164,6 +174,7 @@ void assay_store_close(assay_store *store) {
     if (store->database != NULL) {
         duckdb_close(&store->database);
     }
+    assay_symbol_changes_reset(store);
     free(store->folder);
     free(store);
 }

@@ -14,6 +14,7 @@
 #include "keyed_table.h"
 #include "point_in_time.h"
 #include "prices_table.h"
+#include "symbol_changes.h"
 
 /* A table that columns are looked for in, in this order. */
 typedef struct source_kind {
@@ -38,10 +39,10 @@ typedef struct column_search {
     const char *const *names;
     size_t n;
     bool *found;
-    const char **empty_in; /* by name: the table that has it, but without a value for this run */
-    char frequency[32];    /* canonical */
-    const char **symbol;
-    int64_t end_us; /* of the last bar */
+    const char **empty_in;        /* by name: the table that has it, but without a value for this run */
+    char frequency[32];           /* canonical */
+    assay_wanted_symbols symbols; /* by all their names */
+    int64_t end_us;               /* of the last bar */
     assay_keyed_table table[N_SOURCES];
 } column_search;
 
@@ -149,7 +150,11 @@ static assay_status take_row(const column_search *s, column_batch *b, const assa
     size_t symbol;
     double *value = NULL;
     assay_cursor_copy(cursor, 0, name, sizeof name);
-    if (assay_cursor_is_null(cursor, 1) || !assay_panel_find_symbol(s->panel, name, &symbol)) {
+    if (assay_cursor_is_null(cursor, 1)) {
+        return ASSAY_OK;
+    }
+    const char *instrument = assay_symbol_at(s->store, name, assay_cursor_int(cursor, 1));
+    if (instrument == NULL || !assay_panel_find_symbol(s->panel, instrument, &symbol)) {
         return ASSAY_OK;
     }
     int64_t time = assay_cursor_int(cursor, 1);
@@ -174,7 +179,7 @@ static assay_status take_row(const column_search *s, column_batch *b, const assa
 static assay_status read_rows(const column_search *s, column_batch *b, assay_error *err) {
     const assay_arg args[3] = {
         assay_arg_list((const char *const *)b->table->files.path, b->table->files.count),
-        assay_arg_list(s->symbol, s->panel->n_symbols), assay_arg_timestamp(s->end_us)};
+        assay_arg_list(s->symbols.name, s->symbols.n_names), assay_arg_timestamp(s->end_us)};
     char what[80];
     assay_sql sql = {0};
     assay_cursor cursor = {0};
@@ -317,11 +322,10 @@ assay_status assay_store_load_columns(assay_store *store, assay_panel *panel, co
     s.end_us = panel->timestamp_us[panel->n_bars - 1] + assay_panel_bar_length(panel);
     s.found = calloc(n, sizeof *s.found);
     s.empty_in = calloc(n, sizeof *s.empty_in);
-    s.symbol = calloc(panel->n_symbols + 1, sizeof *s.symbol);
-    bool whole = s.found != NULL && s.empty_in != NULL && s.symbol != NULL;
+    bool whole = s.found != NULL && s.empty_in != NULL;
     assay_status status = whole ? ASSAY_OK : no_memory(err);
-    for (size_t i = 0; status == ASSAY_OK && i < panel->n_symbols; i++) {
-        s.symbol[i] = panel->name[i];
+    if (status == ASSAY_OK) {
+        status = assay_symbol_changes_want(store, panel->name, panel->n_symbols, &s.symbols, err);
     }
     if (status == ASSAY_OK) {
         status = search(&s, out_found, err);
@@ -331,6 +335,6 @@ assay_status assay_store_load_columns(assay_store *store, assay_panel *panel, co
     }
     free(s.found);
     free(s.empty_in);
-    free(s.symbol);
+    assay_wanted_symbols_reset(&s.symbols);
     return status;
 }

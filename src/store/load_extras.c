@@ -3,99 +3,109 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "keyed_table.h"
 #include "market/panel.h"
+#include "symbol_changes.h"
 
 static const char cannot[] = "cannot read the table fundamental_analysis";
 
 /* --- sectors --- */
 
-/* The sectors that the panel has, and copies of those that are read for the others. */
 typedef struct sector_list {
-    const char **name; /* by symbol; NULL: none */
-    char **copy;       /* n_symbols, those that are owned */
+    assay_sector_row *row;
+    size_t n, capacity;
+    int64_t *newest; /* by symbol: what the newest row so far speaks of */
 } sector_list;
 
-static assay_status list_sectors(const assay_panel *panel, sector_list *out, assay_error *err) {
-    size_t n = assay_panel_n_symbols(panel);
-    *out = (sector_list){calloc(n + 1, sizeof *out->name), calloc(n + 1, sizeof *out->copy)};
-    if (out->name == NULL || out->copy == NULL) {
-        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
+static void reset_sectors(sector_list *list) {
+    for (size_t i = 0; i < list->n; i++) {
+        free((char *)list->row[i].sector);
     }
-    /* Copies: setting sectors anew frees what the panel has. */
-    for (size_t s = 0; s < n; s++) {
-        const char *sector = assay_panel_sector(panel, s);
-        out->name[s] = out->copy[s] = sector == NULL ? NULL : strdup(sector);
-        if (sector != NULL && out->copy[s] == NULL) {
-            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
-        }
-    }
-    return ASSAY_OK;
+    free(list->row);
+    free(list->newest);
 }
 
-static void reset_sectors(const assay_panel *panel, sector_list *list) {
-    for (size_t s = 0; list->copy != NULL && s < assay_panel_n_symbols(panel); s++) {
-        free(list->copy[s]);
-    }
-    free(list->name);
-    free(list->copy);
-}
-
-/* The newest row with a sector counts: by timestamp, then version, then place. */
-static void sectors_sql(const assay_keyed_table *table, const assay_typed_column *sector, assay_sql *sql) {
+/* In the order in which rows became known: a row of an older period than one that is known says nothing new. */
+static void sectors_sql(const assay_keyed_table *table, const assay_typed_column *sector, int64_t lag_days,
+                        assay_sql *sql) {
+    const assay_typed_column *key = table->key;
     assay_sql_add(
         sql,
-        "SELECT s, arg_max(sector, (t, version, n)) FROM (SELECT %s AS s, trim(%s) AS sector, %s AS t, "
-        "coalesce(",
-        table->key[ASSAY_KEY_SYMBOL].read, sector->read, table->key[ASSAY_KEY_TIMESTAMP].read);
+        "SELECT s, sector, t, known FROM (SELECT %s AS s, trim(%s) AS sector, %s AS t, coalesce(%s, %s, "
+        "%s + to_days(%lld)) AS known, coalesce(",
+        key[ASSAY_KEY_SYMBOL].read, sector->read, key[ASSAY_KEY_TIMESTAMP].read,
+        key[ASSAY_KEY_AVAILABLE].present ? key[ASSAY_KEY_AVAILABLE].read : "NULL",
+        key[ASSAY_KEY_FILING].present ? key[ASSAY_KEY_FILING].read : "NULL", key[ASSAY_KEY_TIMESTAMP].read,
+        (long long)lag_days);
     assay_keyed_table_version(table, sql);
     assay_sql_add(sql, ", TIMESTAMP '0001-01-01') AS version, row_number() OVER () AS n");
     assay_keyed_table_from(table, sql);
-    assay_sql_add(sql, ") WHERE sector <> '' GROUP BY s ORDER BY s");
+    assay_sql_add(sql, ") WHERE sector <> '' AND t IS NOT NULL ORDER BY known, t, version, n");
+}
+
+static assay_status take_sector(const assay_store *store, const assay_panel *panel,
+                                const assay_cursor *cursor, sector_list *list, assay_error *err) {
+    char name[256], text[256];
+    size_t s;
+    int64_t time = assay_cursor_int(cursor, 2);
+    assay_cursor_copy(cursor, 0, name, sizeof name);
+    assay_cursor_copy(cursor, 1, text, sizeof text);
+    const char *instrument = assay_symbol_at(store, name, time);
+    if (instrument == NULL || !assay_panel_find_symbol(panel, instrument, &s) || time < list->newest[s]) {
+        return ASSAY_OK;
+    }
+    assay_status status = ASSAY_RESERVE(list->row, list->capacity, list->n + 1, err);
+    char *copy = status == ASSAY_OK ? strdup(text) : NULL;
+    if (copy == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for sectors");
+    }
+    list->newest[s] = time;
+    list->row[list->n++] = (assay_sector_row){(uint32_t)s, assay_cursor_int(cursor, 3), copy};
+    return ASSAY_OK;
 }
 
 static assay_status read_sectors(assay_store *store, const assay_keyed_table *table, const assay_panel *panel,
-                                 const assay_typed_column *sector, sector_list *list, assay_error *err) {
+                                 const assay_typed_column *sector, int64_t lag_days, sector_list *list,
+                                 assay_error *err) {
     size_t n = assay_panel_n_symbols(panel);
-    const char **symbol = malloc((n + 1) * sizeof *symbol);
-    if (symbol == NULL) {
+    assay_wanted_symbols wanted;
+    list->newest = malloc((n + 1) * sizeof *list->newest);
+    if (list->newest == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
     }
     for (size_t s = 0; s < n; s++) {
-        symbol[s] = assay_panel_symbol(panel, s);
+        list->newest[s] = INT64_MIN;
+    }
+    assay_status status = assay_symbol_changes_want(store, panel->name, n, &wanted, err);
+    if (status != ASSAY_OK) {
+        assay_wanted_symbols_reset(&wanted);
+        return status;
     }
     const assay_arg args[3] = {
-        assay_arg_list((const char *const *)table->files.path, table->files.count), assay_arg_list(symbol, n),
+        assay_arg_list((const char *const *)table->files.path, table->files.count),
+        assay_arg_list(wanted.name, wanted.n_names),
         assay_arg_timestamp(panel->timestamp_us[panel->n_bars - 1] + assay_panel_bar_length(panel))};
     assay_sql sql = {0};
     assay_cursor cursor;
     assay_error first;
-    sectors_sql(table, sector, &sql);
-    assay_status status =
+    sectors_sql(table, sector, lag_days, &sql);
+    status =
         assay_cursor_open(&cursor, store->connection, sql.failed ? NULL : sql.text, args, 3, cannot, &first);
     assay_sql_reset(&sql);
-    free(symbol);
+    assay_wanted_symbols_reset(&wanted);
     if (status != ASSAY_OK) {
         return assay_files_diagnose(store, &table->files, table->key, ASSAY_N_KEYS, &first, err);
     }
     while (status == ASSAY_OK && assay_cursor_next(&cursor)) {
-        char name[256], text[256];
-        size_t s;
-        assay_cursor_copy(&cursor, 0, name, sizeof name);
-        assay_cursor_copy(&cursor, 1, text, sizeof text);
-        if (!assay_panel_find_symbol(panel, name, &s) || list->name[s] != NULL) {
-            continue;
-        }
-        list->name[s] = list->copy[s] = strdup(text);
-        if (list->copy[s] == NULL) {
-            status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the sectors of %zu symbols", n);
-        }
+        status = take_sector(store, panel, &cursor, list, err);
     }
     assay_cursor_close(&cursor);
     return status;
 }
 
-assay_status assay_store_load_sectors(assay_store *store, assay_panel *panel, assay_error *err) {
+assay_status assay_store_load_sectors(assay_store *store, assay_panel *panel, int64_t lag_days,
+                                      assay_error *err) {
     if (store == NULL || panel == NULL) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_store_load_sectors needs a store and a panel");
     }
@@ -110,14 +120,11 @@ assay_status assay_store_load_sectors(assay_store *store, assay_panel *panel, as
                                  store->folder, found->name);
     } else if (found != NULL) {
         sector_list list = {0};
-        status = list_sectors(panel, &list, err);
+        status = read_sectors(store, &table, panel, &sector, lag_days, &list, err);
         if (status == ASSAY_OK) {
-            status = read_sectors(store, &table, panel, &sector, &list, err);
+            status = assay_panel_set_sector_history(panel, list.row, list.n, err);
         }
-        if (status == ASSAY_OK) {
-            status = assay_panel_set_sectors(panel, list.name, err);
-        }
-        reset_sectors(panel, &list);
+        reset_sectors(&list);
     }
     assay_keyed_table_reset(&table);
     return status;

@@ -46,21 +46,23 @@ static const char *nearest(assay_store *store, const assay_prices_table *table, 
 }
 
 static assay_status check_symbols(assay_store *store, const assay_prices_table *table,
-                                  const assay_load_spec *spec, const assay_price_reading *reading,
-                                  assay_error *err) {
+                                  const assay_price_reading *reading, assay_error *err) {
     char text[700] = "";
     size_t n_unknown = 0;
-    for (size_t i = 0; spec->symbols != NULL && i < spec->n_symbols; i++) {
+    const assay_wanted_symbols *wanted = reading->wanted;
+    for (size_t i = 0; i < wanted->n_instruments; i++) {
         uint32_t id;
-        if (assay_symbol_lookup_has(&reading->symbols, spec->symbols[i], strlen(spec->symbols[i]), &id)) {
+        if (assay_symbol_lookup_has(&reading->symbols, wanted->instrument[i], strlen(wanted->instrument[i]),
+                                    &id)) {
             continue;
         }
         if (n_unknown++ < MAX_NAMED) {
             char near[64];
             bool same;
-            const char *name = nearest(store, table, spec->symbols[i], &same, near);
+            const char *name = nearest(store, table, wanted->instrument[i], &same, near);
             size_t used = strlen(text);
-            (void)snprintf(text + used, sizeof text - used, "%s%s", used == 0 ? "" : ", ", spec->symbols[i]);
+            (void)snprintf(text + used, sizeof text - used, "%s%s", used == 0 ? "" : ", ",
+                           wanted->instrument[i]);
             used = strlen(text);
             if (same) {
                 (void)snprintf(text + used, sizeof text - used,
@@ -113,9 +115,9 @@ static assay_status refuse_empty(assay_store *store, const assay_prices_table *t
 /* --- passes --- */
 
 static assay_status one_pass(assay_store *store, const assay_prices_table *table, const assay_load_spec *spec,
-                             bool with_version, assay_panel **out_panel, assay_load_report *report,
-                             assay_error *err) {
-    assay_price_reading reading = {.with_version = with_version};
+                             const assay_wanted_symbols *wanted, bool with_version, assay_panel **out_panel,
+                             assay_load_report *report, assay_error *err) {
+    assay_price_reading reading = {.with_version = with_version, .wanted = wanted};
     assay_status status = assay_panel_builder_create(&reading.builder, err);
     if (status != ASSAY_OK) {
         return status;
@@ -123,7 +125,7 @@ static assay_status one_pass(assay_store *store, const assay_prices_table *table
     assay_symbol_lookup_init(&reading.symbols, reading.builder);
     status = assay_prices_read(store, table, spec, &reading, err);
     if (status == ASSAY_OK) {
-        status = check_symbols(store, table, spec, &reading, err);
+        status = check_symbols(store, table, &reading, err);
     }
     if (status == ASSAY_OK && reading.n_rows == 0) {
         status = refuse_empty(store, table, spec, err);
@@ -157,24 +159,36 @@ assay_status assay_store_load_panel(assay_store *store, const assay_load_spec *s
     assay_store_single_thread(store);
     *out_panel = NULL;
     assay_load_report report = {.frequency = store->frequency};
-    assay_prices_table table;
-    assay_status status = assay_prices_table_open(store, &table, err);
+    assay_prices_table table = {0};
+    assay_wanted_symbols wanted = {0};
+    assay_load_spec by_name = *spec;
+    assay_status status = assay_symbol_changes_load(store, err);
     if (status == ASSAY_OK) {
-        status = assay_prices_table_choose(store, &table, spec, err);
+        status = assay_symbol_changes_want(store, spec->symbols, spec->symbols == NULL ? 0 : spec->n_symbols,
+                                           &wanted, err);
+    }
+    if (status == ASSAY_OK) {
+        by_name.symbols = spec->symbols == NULL ? NULL : wanted.name;
+        by_name.n_symbols = wanted.n_names;
+        status = assay_prices_table_open(store, &table, err);
+    }
+    if (status == ASSAY_OK) {
+        status = assay_prices_table_choose(store, &table, &by_name, err);
     }
     if (status == ASSAY_OK) {
         report.n_files = table.files.count;
         (void)snprintf(store->frequency, sizeof store->frequency, "%s", table.frequency);
         assay_error first;
-        status = one_pass(store, &table, spec, false, out_panel, &report, &first);
+        status = one_pass(store, &table, &by_name, &wanted, false, out_panel, &report, &first);
         if (status == ASSAY_E_DATA) {
             report.panel = (assay_panel_report){0};
-            status = one_pass(store, &table, spec, true, out_panel, &report, err);
+            status = one_pass(store, &table, &by_name, &wanted, true, out_panel, &report, err);
         } else if (status != ASSAY_OK) {
             status = assay_error_set(err, status, "%s", first.message);
         }
     }
     assay_prices_table_reset(&table);
+    assay_wanted_symbols_reset(&wanted);
     if (status == ASSAY_OK && out_report != NULL) {
         *out_report = report;
     }

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/dates.h"
+#include "symbol_changes.h"
 
 static const char *const wanted_names[ASSAY_N_PRICES] = {
     "timestamp",   "symbol",     "open_price",      "high_price",        "low_price",
@@ -76,7 +77,7 @@ static assay_status read_columns(duckdb_result *result, assay_prices_table *tabl
 }
 
 assay_status assay_prices_table_open(assay_store *store, assay_prices_table *out_table, assay_error *err) {
-    *out_table = (assay_prices_table){.database = store->folder};
+    *out_table = (assay_prices_table){.store = store, .database = store->folder};
     assay_status status = assay_files_list(store->folder, "prices", &out_table->files, err);
     if (status != ASSAY_OK) {
         return status;
@@ -158,6 +159,9 @@ size_t assay_prices_args(const assay_prices_table *table, const assay_load_spec 
 void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *spec, bool with_version,
                       assay_sql *sql) {
     const char *word = "SELECT ";
+    if (table->store != NULL) {
+        assay_symbol_changes_before(table->store, sql);
+    }
     for (size_t i = 0; i < ASSAY_N_READ; i++) {
         if (table->column[i].present) {
             assay_sql_add(sql, "%s%s AS p_%s", word, table->column[i].read, wanted_names[i]);
@@ -172,6 +176,9 @@ void assay_prices_sql(const assay_prices_table *table, const assay_load_spec *sp
     }
     assay_sql_add(sql, " FROM " SOURCE "%s)", with_version ? ", filename='assay_file'" : "");
     add_filter(table, spec, sql);
+    if (table->store != NULL) {
+        assay_symbol_changes_behind(table->store, sql);
+    }
 }
 
 /* --- frequency and currency --- */

@@ -26,7 +26,8 @@ enum {
 };
 
 typedef struct assay_prices_table {
-    const char *database; /* folder, for messages */
+    const assay_store *store; /* whose symbol changes count; NULL: names stay as they are */
+    const char *database;     /* folder, for messages */
     assay_files files;
     assay_typed_column column[ASSAY_N_PRICES];
     assay_sql frequency_sql; /* a row's canonical frequency; made where it is needed */

@@ -3,11 +3,13 @@
 #define ASSAY_STORE_READ_PRICES_H
 
 #include "prices_table.h"
+#include "symbol_changes.h"
 #include "symbol_lookup.h"
 
 typedef struct assay_price_reading {
     assay_panel_builder *builder;
     assay_symbol_lookup symbols;
+    const assay_wanted_symbols *wanted;
     bool with_version;   /* second pass: versions and files too */
     bool all_midnight;   /* every timestamp was at 00:00 */
     size_t n_rows;       /* given to the builder */

@@ -310,10 +310,14 @@ static void put_exit_reason(const assay_run_rows *rows, const assay_trade *trade
     } else if (trade->exit_signal != ASSAY_NO_SIGNAL && trade->exit_signal < rows->n_signals) {
         put_reason(rows, &rows->signal[trade->exit_signal], vector, row);
     } else {
-        const char *kind = assay_fill_kind_name(trade->exit_kind);
+        bool left = trade->exit_kind <= ASSAY_FILL_MARKET_CLOSE; /* an order that no signal made */
+        const char *kind = left ? "universe" : assay_fill_kind_name(trade->exit_kind);
         duckdb_vector_assign_string_element_len(vector, row, kind, strlen(kind));
     }
 }
+
+/* What nobody ordered and is held all the same. */
+static const char came_without_signal[] = "spin_off";
 
 static bool has_entry_signal(const assay_run_rows *rows, const assay_trade *trade) {
     return trade->entry_signal != ASSAY_NO_SIGNAL && trade->entry_signal < rows->n_signals;
@@ -323,6 +327,8 @@ static void put_entry_reason(const assay_run_rows *rows, const assay_trade *trad
                              size_t row) {
     if (has_entry_signal(rows, trade)) {
         put_reason(rows, &rows->signal[trade->entry_signal], vector, row);
+    } else if (trade->entry_signal == ASSAY_NO_SIGNAL) {
+        duckdb_vector_assign_string_element(vector, row, came_without_signal);
     } else {
         assay_row_set_null(vector, row);
     }
@@ -344,8 +350,10 @@ static void fill_trade_texts(const assay_run_rows *rows, size_t column, size_t f
         EACH_ROW text[i] = rows->symbol[trade[i].symbol];
         break;
     case 10:
-        EACH_ROW text[i] =
-            has_entry_signal(rows, &trade[i]) ? rows->kind[rows->signal[trade[i].entry_signal].kind] : empty;
+        EACH_ROW text[i] = has_entry_signal(rows, &trade[i])
+                               ? rows->kind[rows->signal[trade[i].entry_signal].kind]
+                           : trade[i].entry_signal == ASSAY_NO_SIGNAL ? assay_row_text(came_without_signal)
+                                                                      : empty;
         break;
     case 11:
         EACH_ROW text[i] = assay_row_text(trade[i].direction > 0 ? "long" : "short");
@@ -439,7 +447,7 @@ static const assay_row_column snapshot_columns[] = {
     {"net_exposure", NUMBER},   {"max_position_size", NUMBER},
     {"daily_return", NUMBER},   {"cumulative_return", NUMBER},
     {"drawdown", NUMBER},       {"turnover", NUMBER},
-    {"stale_positions", WHOLE},
+    {"stale_positions", WHOLE}, {"receivable", NUMBER},
 };
 
 static bool fill_snapshots(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
@@ -492,8 +500,11 @@ static bool fill_snapshots(const void *context, size_t column, size_t first, siz
     case 13:
         EACH_ROW number[i] = snapshot[i].turnover;
         break;
-    default:
+    case 14:
         EACH_ROW whole[i] = snapshot[i].stale_positions;
+        break;
+    default:
+        EACH_ROW number[i] = snapshot[i].receivable;
         break;
     }
     return true;

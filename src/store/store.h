@@ -6,7 +6,8 @@
 
 #include "query.h"
 
-typedef struct assay_row_job assay_row_job; /* row_source.h */
+typedef struct assay_row_job assay_row_job;           /* row_source.h */
+typedef struct assay_symbol_spell assay_symbol_spell; /* symbol_changes.h */
 
 struct assay_store {
     char *folder;            /* no trailing slash */
@@ -15,7 +16,10 @@ struct assay_store {
     duckdb_database database;
     duckdb_connection connection;
     const assay_row_job *row_job; /* what the table function assay_rows() reads; NULL outside a write */
-    char frequency[32];           /* of the last load; assay_load_report points here */
+    assay_symbol_spell *spell;    /* what names meant when, as of the last load */
+    size_t n_spells;
+    bool wants_some;    /* the last load asked for symbols, not for all */
+    char frequency[32]; /* of the last load; assay_load_report points here */
 };
 
 /* How many threads DuckDB takes for what comes: one for streaming rows in or out (a second only waits for the first), all

@@ -361,8 +361,10 @@ assay_status assay_rule_on_bar(void *state, const double *params, const assay_vi
     }
     if (n_actions == 0)
         return ASSAY_OK;
-    st->cross.sector = assay_view_sectors(view);
-    st->cross.n_sectors = assay_view_n_sectors(view);
+    assay_status ready = assay_cross_bar_set(&st->cross, assay_view_sectors(view), assay_view_n_sectors(view),
+                                             assay_view_outside(view), err);
+    if (ready != ASSAY_OK)
+        return ready;
     if (st->rule->decides_by_sector != NULL && st->cross.sector == NULL)
         return assay_cross_refuse_sectors(st->rule->decides_by_sector, err);
     set_leaves(st, view);

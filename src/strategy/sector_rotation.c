@@ -27,7 +27,7 @@ static const assay_signal_kind kinds[] = {
 typedef struct rotation {
     double *mean;
     size_t *count;
-    size_t n_sectors;
+    size_t most;
 } rotation;
 
 static uint32_t features(const void *context, const double *values, assay_feature *out_features) {
@@ -41,15 +41,22 @@ static assay_status create(const void *context, const double *values, size_t n_s
                            assay_error *err) {
     (void)context;
     (void)values;
-    rotation *r = calloc(1, sizeof *r);
-    *out_state = r;
-    if (r != NULL) { /* there are no more sectors than symbols */
-        r->mean = malloc((n_symbols + 1) * sizeof *r->mean);
-        r->count = malloc((n_symbols + 1) * sizeof *r->count);
-    }
-    return r != NULL && r->mean != NULL && r->count != NULL
+    *out_state = calloc(1, sizeof(rotation));
+    return *out_state != NULL
                ? ASSAY_OK
                : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu symbols", n_symbols);
+}
+
+static assay_status make_room(rotation *r, size_t n_sectors, assay_error *err) {
+    if (n_sectors <= r->most)
+        return ASSAY_OK;
+    free(r->mean);
+    free(r->count);
+    r->mean = malloc(n_sectors * sizeof *r->mean);
+    r->count = malloc(n_sectors * sizeof *r->count);
+    r->most = r->mean != NULL && r->count != NULL ? n_sectors : 0;
+    return r->most != 0 ? ASSAY_OK
+                        : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu sectors", n_sectors);
 }
 
 static void destroy(void *state) {
@@ -73,6 +80,9 @@ static assay_status on_bar(void *state, const double *values, const assay_view *
             "no symbol has a sector: give them with --holdings FILE (columns sym, sector)");
     if (assay_view_times_asked(view) % (uint64_t)values[ROTATION_FREQ] != 0)
         return ASSAY_OK;
+    assay_status ready = make_room(r, n_sectors, err);
+    if (ready != ASSAY_OK)
+        return ready;
     assay_sector_means(sector, value, n, n_sectors, r->mean, r->count);
     if (!assay_sector_extremes(r->mean, n_sectors, &best, &worst))
         return ASSAY_OK;

@@ -84,7 +84,7 @@ def console_commands(page):
     return commands
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 8), ("docs/strategies.md", 15)])
+@pytest.mark.parametrize(("page", "least"), [("README.md", 8), ("docs/strategies.md", 15), ("docs/survivorship.md", 8)])
 def test_commands_of_a_page(assay_bin, tmp_path, page, least):
     """Each line shown is printed, in this order; a line with … stands for any number of others."""
     for folder in ("examples", "include"):

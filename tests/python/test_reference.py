@@ -36,7 +36,7 @@ def test_market(seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("kind", ["sector_rotation", "portfolio_beta", "ensemble"])
+@pytest.mark.parametrize("kind", ["sector_rotation", "portfolio_beta", "ensemble", "known"])
 def test_market_of(kind, seed):
     if check(seed, kind) == "skipped":
         pytest.skip("rounding could decide")

@@ -27,7 +27,7 @@ SCHEMA = {
     "signal_type:s direction:s entry_value:r exit_value:r commission:r slippage:r dividends:r bars_held:w mae_pct:r mfe_pct:r "
     "entry_reason:s exit_reason:s status:s strategy:s",
     "metrics": "run_id:s date:t total_value:r cash:r leverage:r num_positions:w concentration:r gross_value:r net_exposure:r "
-    "max_position_size:r daily_return:r cumulative_return:r drawdown:r turnover:r stale_positions:w",
+    "max_position_size:r daily_return:r cumulative_return:r drawdown:r turnover:r stale_positions:w receivable:r",
     "signals": "run_id:s timestamp:t symbol:s action:s signal_type:s strength:r target_position:r reason:s parameters:s score:r "
     "status:s outcome:s strategy:s order_quantity:r",
     "fills": "run_id:s order_id:w timestamp:t symbol:s side:s quantity:r price:r reference_price:r commission:r slippage:r kind:s "

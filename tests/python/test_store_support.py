@@ -69,8 +69,10 @@ class Library:
         self.c.assay_panel_row.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
         self.c.assay_panel_symbol.restype = ctypes.c_char_p
         self.c.assay_panel_symbol.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-        self.c.assay_panel_sector.restype = ctypes.c_char_p
-        self.c.assay_panel_sector.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.c.assay_panel_sector_at.restype = ctypes.c_char_p
+        self.c.assay_panel_n_bars.restype = ctypes.c_size_t
+        self.c.assay_panel_n_bars.argtypes = [ctypes.c_void_p]
+        self.c.assay_panel_sector_at.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
         self.c.assay_panel_set_sectors.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
         self.c.assay_panel_benchmark_returns.restype = ctypes.POINTER(ctypes.c_double)
         self.c.assay_panel_benchmark_returns.argtypes = [ctypes.c_void_p]
@@ -156,16 +158,17 @@ class Library:
                 assert [numbers[name] >= 0 for name in names] == list(found)
             return {name: self.matrix(panel, number) for name, number in numbers.items() if number >= 0}
 
-    def sectors(self, folder, given=None, **kwargs):
-        """{symbol: sector or None}; `given` are set before."""
+    def sectors(self, folder, given=None, lag_days=0, bar=-1, **kwargs):
+        """{symbol: sector or None} at a bar (-1: the last); `given` are set before."""
         with self.loaded(folder, **kwargs) as (store, _, panel, _report):
             error, symbols = Error(), self.symbols(panel)
             if given is not None:
                 names = [given.get(symbol) for symbol in symbols]
                 array = (ctypes.c_char_p * len(names))(*[None if n is None else n.encode() for n in names])
                 assert self.c.assay_panel_set_sectors(panel, array, None) == 0
-            self.check(self.c.assay_store_load_sectors(store, panel, ctypes.byref(error)), error)
-            found = [self.c.assay_panel_sector(panel, i) for i in range(len(symbols))]
+            self.check(self.c.assay_store_load_sectors(store, panel, ctypes.c_int64(lag_days), ctypes.byref(error)), error)
+            at = bar % self.c.assay_panel_n_bars(panel)
+            found = [self.c.assay_panel_sector_at(panel, i, at) for i in range(len(symbols))]
             return {s: None if f is None else f.decode() for s, f in zip(symbols, found)}
 
     def benchmark(self, folder, symbol, **kwargs):

@@ -24,12 +24,14 @@ import subprocess
 import sys
 import tempfile
 
+import pyarrow
 import pyarrow.parquet
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import markets  # noqa: E402
 import reference  # noqa: E402
+from reference_rules import RULES  # noqa: E402
 
 RELATIVE = 1e-9
 CSV_HEADER = ["timestamp", "symbol", "open", "high", "low", "close", "volume", "dividend_amount", "split_coefficient"]
@@ -43,16 +45,23 @@ COLUMNS = {
     "trades": {"symbol": "=", "direction": "=", "entry_date": "=", "exit_date": "=", "status": "=", "signal_type": "=",
                "bars_held": "=", "quantity": "#", "entry_price": "#", "exit_price": "#", "entry_value": "#",
                "exit_value": "#", "commission": "#", "slippage": "$", "dividends": "#", "pnl": "$", "pnl_pct": "~",
-               "mae_pct": "~", "mfe_pct": "~"},
+               "mae_pct": "~", "mfe_pct": "~", "entry_reason": "=", "exit_reason": "="},
     "snapshots": {"date": "=", "num_positions": "=", "stale_positions": "=", "cash": "$", "total_value": "$",
                   "gross_value": "$", "net_exposure": "$", "max_position_size": "~", "concentration": "~",
-                  "leverage": "~", "daily_return": "~", "cumulative_return": "~", "drawdown": "~", "turnover": "~"},
+                  "receivable": "$", "leverage": "~", "daily_return": "~", "cumulative_return": "~", "drawdown": "~", "turnover": "~"},
 }
 ENSEMBLE_COLUMNS = {"signals": {"strategy": "="}, "fills": {"strategy": "="}, "trades": {"strategy": "="}, "snapshots": {}}
 TABLES = {"signals": "backtest_signals", "fills": "backtest_fills", "trades": "backtest_trades",
           "snapshots": "backtest_metrics"}
 KEYS = {"signals": ("timestamp", "symbol"), "fills": ("timestamp", "symbol", "side"),
         "trades": ("symbol", "entry_date", "exit_date"), "snapshots": ("date",)}
+APART = ("delisting", "ruin", "cash_in_lieu", "spin_off")
+REASONS = (*APART, "universe")                  # reasons that are words of the contract
+DAYS = ("date", "start_date", "end_date", "ex_date", "pay_date")
+TIMES = ("timestamp", "available_at", "filing_date")
+TEXTS = ("symbol", "sector", "type", "new_symbol", "old_symbol")
+PRICES = {"open": "open_price", "high": "high_price", "low": "low_price", "close": "close_price", "volume": "volume",
+          "dividend": "dividend_amount", "split": "split_coefficient"}
 ALIASES = {"mae": "mae_pct", "mfe": "mfe_pct"}
 COUNTS = ("total_trades", "winning_trades", "losing_trades")
 RATIOS = ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "sharpe_arithmetic")
@@ -79,6 +88,36 @@ def write_csv(market, path):
                 writer.writerow([r["timestamp"].isoformat(), symbol] + ["" if c is None else repr(c) for c in cells])
 
 
+def write_parquet(path, rows):
+    def type_of(column):
+        return (pyarrow.string() if column in TEXTS else pyarrow.date32() if column in DAYS
+                else pyarrow.timestamp("us") if column in TIMES else pyarrow.float64())
+
+    def cell(column, value):
+        return datetime.datetime.combine(value, datetime.time()) if column in TIMES and value is not None else value
+
+    columns = list(dict.fromkeys(c for row in rows for c in row))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pyarrow.table({c: pyarrow.array([cell(c, row.get(c)) for row in rows], type_of(c)) for c in columns})
+    pyarrow.parquet.write_table(table, path)
+
+
+def write_tables(folder, market, tables):
+    """The tables beside prices, and prices themselves where they are not imported."""
+    for name, rows in tables.items():
+        if name == "prices" and rows:
+            rows = [{"timestamp": r["timestamp"], "symbol": symbol, **{to: r[of] for of, to in PRICES.items()}}
+                    for symbol, group in market.items() for r in group]
+        if rows:
+            write_parquet(folder / "db" / name / "0.parquet", rows)
+
+
+def write_rules(folder, settings):
+    for member in settings.get("strategies") or [settings]:
+        if member["strategy"] == "rule":
+            (folder / f"{member['rule']}.yaml").write_text(RULES[member["rule"]])
+
+
 def text(value):
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -97,20 +136,20 @@ def write_holdings(settings, path):
 def strategies_of(settings):
     """[(name on the command line, prefix of its parameters, parameters)]; of one strategy the parameters have no prefix."""
     if not settings.get("strategies"):
-        return [(settings["strategy"], "", {})]
+        return [(settings.get("rule") or settings["strategy"], "", {})]
     found = []
     for member in settings["strategies"]:
-        name = member["strategy"]
+        name = member.get("rule") or member["strategy"]
         times = 1 + sum(name == n for n, _, _ in found)
         found.append((name, f"{name}." if times == 1 else f"{name}#{times}.",
-                      {k: v for k, v in member.items() if k != "strategy"}))
+                      {k: v for k, v in member.items() if k not in ("strategy", "rule")}))
     return found
 
 
 def command_lines(folder, settings):
     db = str(folder / "db")
     strategies = strategies_of(settings)
-    run = [binary(), "run", *(name for name, _, _ in strategies), "--db", db, "--run-id", "r", "--format", "json"]
+    run = [binary(), "run", *(f"rule:{folder}/{name}.yaml" if name in RULES else name for name, _, _ in strategies), "--db", db, "--run-id", "r", "--format", "json"]
     for name in ("start", "end"):
         run += ["--" + name, text(settings[name])]
     if settings.get("sectors"):                 # the file has the run's symbols, so a benchmark apart is not in it
@@ -121,7 +160,7 @@ def command_lines(folder, settings):
         for name, value in parameters.items():
             run += ["--set", f"{prefix}{name}={text(value)}"]
     for name, value in settings.items():
-        if name not in ("strategy", "strategies", "start", "end", "symbols", "sectors"):
+        if name not in ("strategy", "strategies", "rule", "start", "end", "symbols", "sectors", "tables"):
             run += ["--set", f"{name}={text(value)}"]
     return [binary(), "import", str(folder / "market.csv"), "--db", db], run
 
@@ -139,7 +178,11 @@ def run_program(folder, market, settings):
     if settings.get("sectors"):
         write_holdings(settings, folder / "holdings.csv")
     load, run = command_lines(folder, settings)
-    call(load)
+    tables = settings.get("tables") or {}
+    if not tables.get("prices"):
+        call(load)
+    write_tables(folder, market, tables)
+    write_rules(folder, settings)
     printed = call(run)
     try:
         summary = json.loads(printed)
@@ -167,7 +210,9 @@ def plain(column, value):
     if column == "outcome":
         return value or "none"
     if column == "kind":                        # how a market fill is called is not in the contract
-        return value.lower() if value and value.lower() in ("delisting", "ruin") else "order"
+        return value.lower() if value and value.lower() in APART else "order"
+    if column in ("entry_reason", "exit_reason"):               # those of strategies are texts for people
+        return value if value in REASONS else "text"
     if column in ("side", "direction", "status") and isinstance(value, str):
         return value.lower()
     return value
@@ -292,7 +337,7 @@ def check(seed, keep=False, kind=None):
         load, run = command_lines(folder, settings)
         sizes = ", ".join(f"{s} {len(rows)}" for s, rows in market.items())
         return "different", (f"seed {seed} ({style}); symbols and rows: {sizes}\n  settings: "
-                             + " ".join(f"{k}={text(v)}" for k, v in settings.items())
+                             + " ".join(f"{k}={text(v)}" for k, v in settings.items() if k != "tables")
                              + f"\n{found}\nkept: {folder}\n  " + " ".join(load) + "\n  " + " ".join(run))
     if keep:
         return "same", f"seed {seed}: kept {folder}"

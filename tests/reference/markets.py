@@ -1,7 +1,7 @@
 """Seeded random small markets and settings that bite: gaps, delistings, splits, dividends, thin volume, missing cells.
 
 `make(seed)` gives (market, settings, note) in the form that reference.run takes. The same seed gives the same market.
-Seeds below MIXED are momentum or mean_reversion on symbols that move by themselves. From MIXED on every fifth is of one
+Seeds below MIXED are momentum or mean_reversion on symbols that move by themselves. From MIXED on every sixth is of one
 of KINDS, and `make(seed, kind)` asks for a kind: symbols that share a market's moves, sectors, a benchmark.
 """
 
@@ -9,7 +9,7 @@ import random
 from datetime import date, timedelta
 
 SPLITS = (2.0, 3.0, 1.5, 0.1, 7.0)
-KINDS = ("momentum", "mean_reversion", "sector_rotation", "portfolio_beta", "ensemble")
+KINDS = ("momentum", "mean_reversion", "sector_rotation", "portfolio_beta", "ensemble", "known")
 MIXED = 10_000
 SECTORS = ("Energy", "Tech", "energy", "Health Care", "Ärzte")       # byte order: upper before lower before beyond ASCII
 
@@ -184,6 +184,9 @@ NAMES = ["AA", "AAA", "B", "B2", "BRK-B", "C.D", "Z", "a", "aB", "QQQ", "M1", "Z
 def make(seed, kind=None):
     if kind is None and seed >= MIXED:
         kind = KINDS[seed % len(KINDS)]
+    if kind == "known":
+        import markets_known  # which uses this module
+        return markets_known.make(seed)
     if kind is not None:
         return make_kind(seed, kind)
     rng = random.Random(f"assay-market-{seed}")

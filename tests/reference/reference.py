@@ -8,11 +8,13 @@ AMBIGUITIES.md beside this file (A1, A2, … here).
               close, volume, dividend, split (None = missing)
     settings  {name: value}, see DEFAULTS and, for the parameters of the one strategy, reference_strategies.PARAMETERS; or
               of an ensemble {"strategies": [{"strategy": "momentum", "lookback": 20, "weight": 1.0}, …], "combine": …}
+              settings["tables"] has the tables beside prices, see reference_tables.py
     run()     {"signals", "fills", "trades", "snapshots": lists of dicts; "metrics": dict; "ties": near-threshold notes;
                "ruined": bool; "delisted_positions": int}
 
-reference_data.py holds the market, reference_book.py one portfolio with its orders, reference_strategies.py and
-reference_ensembles.py what decides, reference_results.py and reference_metrics.py what is told of it.
+reference_data.py holds the market, reference_tables.py the tables beside prices; reference_book.py one portfolio with its
+orders, reference_decide.py how signals become orders, reference_actions.py corporate actions; reference_strategies.py,
+reference_rules.py and reference_ensembles.py what decides, reference_results.py and reference_metrics.py what is told of it.
 """
 
 from reference_book import Book, Journal
@@ -34,6 +36,7 @@ DEFAULTS = {
     "delist_after_days": 10, "delisting_return": 0.0,
     "lot_method": "fifo", "signal_prices": "split_adjusted",
     "borrow_fee_pct": 0.0, "cash_interest_pct": 0.0,
+    "tables": None, "point_in_time_universe": True, "dividend_payment": "ex_date", "lag_days": 90, "max_age_days": 400,
 }
 
 

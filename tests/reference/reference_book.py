@@ -4,12 +4,14 @@ import math
 from dataclasses import dataclass, field
 from datetime import date
 
+from reference_actions import corporate_actions
+from reference_decide import Decisions
 from reference_ensembles import overrule, vote
-from reference_metrics import deviation, finite, sign
+from reference_metrics import deviation, finite
 
 TINY = 1e-9
 BUY, SELL = 1, -1
-SIDE_OF_ACTION = {"BUY": BUY, "INCREASE": BUY, "SELL": SELL, "REDUCE": SELL}
+NO_TURNOVER = ("delisting", "cash_in_lieu", "spin_off")
 
 
 @dataclass
@@ -55,21 +57,7 @@ class Closing:                  # §6: one closing order (or delisting, ruin) = 
     slippage: float = 0.0
 
 
-@dataclass
-class Order:
-    number: int
-    symbol: str
-    side: int
-    opens: bool                 # opens or raises; else closes or reduces
-    quantity: float             # as decided (in today's share units)
-    remaining: float
-    decided: date
-    signal: dict
-    has_fill: bool = False
-    closing: Closing = None
-
-
-class Book:
+class Book(Decisions):
     def __init__(self, data, settings, members, journal):
         self.data, self.set, self.members, self.journal = data, settings, members, journal
         self.symbols = data.symbols
@@ -78,6 +66,7 @@ class Book:
         self.marks = {}
         self.split_factor = {s: 1.0 for s in self.symbols}    # product of ratios applied since the first bar of the run
         self.orders, self.closings = [], []
+        self.due = []                           # receivables: (pay date, amount)
         self.financing, self.ruined, self.delisted_positions = 0.0, False, 0
         self.short_value_before = 0.0
         self.cash_before = self.cash
@@ -87,8 +76,8 @@ class Book:
     def step(self, t, previous, used_volume):
         """One bar. `used_volume` is what was taken of each symbol's bar, by the books before this one too."""
         self.t, self.used_volume, self.traded = t, used_volume, 0.0
-        for s in self.symbols:
-            self.apply_events(s)                                                         # 1
+        corporate_actions(self)                                                          # 1
+        self.expire_outside()
         if self.set["fill"] == "next_open":
             self.serve([o for o in self.orders if self.has_open(o.symbol)], "open")      # 2
         # 3: protective exits would stand here
@@ -102,10 +91,11 @@ class Book:
         self.delist()                                                                    # 5
         self.expire()
         self.finance(previous)                                                           # 6
+        decided = self.leave()                                                           # 7
         if self.is_rebalance(previous):
-            decided = self.decide(self.ask())                                            # 7, 8
-            if self.set["fill"] == "close":
-                self.serve(decided, "close")                                             # 9
+            decided += self.decide(self.ask())                                           # 7, 8
+        if self.set["fill"] == "close":
+            self.serve([o for o in decided if self.bar(o.symbol, t)], "close")           # 9
         self.check_identity()
         if self.equity() <= 0:
             self.ruin()                                                                  # 10
@@ -134,29 +124,34 @@ class Book:
                   "quarterly": lambda d: (d.year, (d.month - 1) // 3)}[frequency]
         return period(t) != period(previous)
 
-    # ------------------------------------------------------------------------------------ 1. corporate actions, §2
+    # ------------------------------------------------------------------------------- the universe, §2
 
-    def apply_events(self, symbol):
-        for ex_date, ratio, dividend, _ in self.data.events[symbol]:
-            if ex_date != self.t:
+    def closes_whole(self, order):
+        position = self.positions[order.symbol]
+        held = position.quantity()
+        return not order.opens and position.direction == -order.side and held - order.remaining <= TINY * held
+
+    def expire_outside(self):
+        """Outside the universe nothing opens, rises or turns around."""
+        for order in list(self.orders):
+            if order.opens and not self.data.inside(order.symbol, self.t):
+                self.end(order, "expired")
+
+    def leave(self):
+        """What is held outside the universe gets an order for the whole, unless one is there."""
+        made = []
+        for s in self.symbols:
+            position = self.positions[s]
+            pending = [o for o in self.orders if o.symbol == s]
+            if not position.lots or self.data.inside(s, self.t) or any(self.closes_whole(o) for o in pending):
                 continue
-            self.split_factor[symbol] *= ratio
-            position = self.positions[symbol]
-            for lot in position.lots:
-                lot.quantity *= ratio
-                lot.price /= ratio
-                lot.low /= ratio
-                lot.high /= ratio
-            for order in self.orders:
-                if order.symbol == symbol:
-                    order.quantity *= ratio
-                    order.remaining *= ratio
-            if symbol in self.marks:
-                self.marks[symbol] /= ratio
-            for lot in position.lots:           # after the split: the dividend is per new share
-                amount = position.direction * lot.quantity * dividend
-                lot.dividends += amount
-                self.cash += amount
+            for order in pending:
+                self.end(order, "replaced")
+            signal = {"timestamp": self.t, "symbol": s, "signal_type": "universe", "reason": "universe", "score": 0.0,
+                      "exact": True, "outcome": "none", "strategy": position.lots[0].signal["strategy"]}
+            made.append(self.new_order(signal, -position.direction, False, position.quantity()))
+            self.orders.append(made[-1])
+        return made
 
     # ------------------------------------------------------------------------------------------ 2. and 4. fills, §5
 
@@ -164,10 +159,10 @@ class Book:
         if self.set["serve_order"] == "symbol":
             orders = sorted(orders, key=lambda o: o.symbol.encode())
         else:
-            orders = sorted(orders, key=lambda o: (o.opens, o.decided, -o.signal["score"], o.symbol.encode()))
+            orders = sorted(orders, key=lambda o: (o.opens and not o.turns, o.decided, -o.signal["score"], o.symbol.encode()))
             for a, b in zip(orders, orders[1:]):
                 exact = a.signal["exact"] and b.signal["exact"]
-                if (a.opens, a.decided) == (b.opens, b.decided) and not exact:
+                if (a.opens and not a.turns, a.decided) == (b.opens and not b.turns, b.decided) and not exact:
                     self.near(f"{a.symbol} and {b.symbol}", a.signal["score"], b.signal["score"])
         for order in orders:
             self.meet(order, self.bar(order.symbol, self.t)[point])
@@ -258,13 +253,13 @@ class Book:
 
     def book(self, symbol, side, quantity, closes, price, reference, commission, kind, number, closing, signal):
         """A fill: first `closes` of the position against its lots, then the rest opens a lot; costs in proportion."""
-        slippage = quantity * abs(price - reference) if kind != "delisting" else 0.0
+        slippage = quantity * abs(price - reference) if kind not in NO_TURNOVER else 0.0
         self.cash -= side * quantity * price + commission
         self.journal.fills.append({
             "order_id": number, "timestamp": self.t, "symbol": symbol, "side": "buy" if side == BUY else "sell",
             "quantity": quantity, "price": price, "reference_price": reference, "commission": commission,
             "slippage": slippage, "kind": kind, "strategy": signal["strategy"]})
-        if kind != "delisting":
+        if kind not in NO_TURNOVER:
             self.traded += quantity * price
         part = closes / quantity
         if closes > 0:
@@ -290,6 +285,8 @@ class Book:
                 part = min(left, lot.quantity)
             if part <= 0 and not everything:
                 continue
+            if 0 < part < TINY * quantity and self.set["lot_method"] != "average":      # dust, with another entry date
+                self.journal.ties.append(f"{self.t} {symbol}: {part!r} of a lot closes {quantity!r}")
             if everything or lot.quantity - part < TINY * lot.quantity:
                 part = lot.quantity
             left -= part
@@ -313,10 +310,15 @@ class Book:
         """A delisting or ruin: it has a number of its own, as an order would."""
         position = self.positions[symbol]
         quantity = position.quantity()
+        self.fill_apart(symbol, -position.direction, quantity, quantity, price, reference, commission, kind,
+                        position.lots[0].signal)
+
+    def fill_apart(self, symbol, side, quantity, closes, price, reference, commission, kind, signal):
+        """A fill without an order; it has a number as an order would, and what it closes is a trade."""
         self.journal.orders += 1
         number = self.journal.orders
-        self.book(symbol, -position.direction, quantity, quantity, price, reference, commission, kind, number,
-                  Closing(symbol, position.direction, number, kind), position.lots[0].signal)
+        closing = Closing(symbol, self.positions[symbol].direction, number, kind)
+        self.book(symbol, side, quantity, closes, price, reference, commission, kind, number, closing, signal)
 
     def fold_extremes(self):
         """Every lot held now was held from before or filled at this open: the bar's low and high count (§6)."""
@@ -340,7 +342,10 @@ class Book:
         return [s for s in self.symbols if self.positions[s].lots and not self.bar(s, self.t)]
 
     def equity(self):
-        return math.fsum([self.cash] + self.values())
+        return math.fsum([self.cash, self.receivable()] + self.values())
+
+    def receivable(self):
+        return math.fsum(amount for _, amount in self.due)
 
     def check_identity(self):
         """§6: equity = initial capital + pnl of closed trades + unrealised net pnl of open lots + financing."""
@@ -362,15 +367,22 @@ class Book:
     # ------------------------------------------------------------------------------ 5. delistings and expiry, §2, §3
 
     def delist(self):
+        """By symbol: what the table tells, then silence, which finds nothing left of what was told."""
         for s in self.symbols:
+            told = self.data.told_delisting(s, self.t)
+            if told is not None:
+                self.delist_one(s, told)
             k = self.data.own_until(s, self.t)
-            if k == 0 or (self.t - self.data.own[s][k - 1]).days <= self.set["delist_after_days"]:
-                continue
-            for order in [o for o in self.orders if o.symbol == s]:
-                self.end(order, "delisted")
-            if self.positions[s].lots:
-                self.delisted_positions += 1
-                self.close_whole(s, self.marks[s] * (1 + self.set["delisting_return"]), self.marks[s], 0.0, "delisting")
+            if k > 0 and (self.t - self.data.own[s][k - 1]).days > self.set["delist_after_days"]:
+                self.delist_one(s, self.set["delisting_return"])
+
+    def delist_one(self, symbol, result):
+        for order in [o for o in self.orders if o.symbol == symbol]:
+            self.end(order, "delisted")
+        if self.positions[symbol].lots:
+            self.delisted_positions += 1
+            mark = self.marks[symbol]
+            self.close_whole(symbol, mark * (1 + result), mark, 0.0, "delisting")
 
     def expire(self):
         for order in list(self.orders):
@@ -410,137 +422,6 @@ class Book:
         """Note a comparison that rounding could decide either way."""
         if math.isfinite(threshold) and abs(value - threshold) <= tolerance * max(1.0, abs(threshold)):
             self.journal.ties.append(f"{self.t} {symbol}: {value!r} against {threshold!r}")
-
-    # ------------------------------------------------------------------------------------- 8. orders, §4
-
-    def full_position(self):
-        basis = self.equity() if self.set["sizing_basis"] == "equity" else self.set["initial_capital"]
-        return self.set["max_position_pct"] * basis
-
-    def decide(self, signals):
-        """One after the other; signals that the ensemble disposed of have their status already."""
-        full = self.full_position()
-        made = []
-        for signal in signals:
-            if signal["status"] is None:
-                decision = self.decide_one(signal, full)
-                if isinstance(decision, Order):
-                    made.append(decision)
-                    self.orders.append(decision)
-                    decision = "ordered"
-                signal["status"] = decision
-        return made
-
-    def decide_one(self, signal, full):
-        """The order of one signal, or else its status. Precedence: §4."""
-        action, symbol = signal["action"], signal["symbol"]
-        if action == "HOLD":
-            return "hold"
-        side = self.side_of(signal, full)
-        for pending in [o for o in self.orders if o.symbol == symbol]:
-            if pending.side == side:
-                return "already_ordered"
-            if side:
-                self.end(pending, "replaced")
-        rule = {"BUY": self.buy, "SELL": self.sell, "INCREASE": self.increase, "REDUCE": self.reduce,
-                "TARGET": self.target}[action]
-        return rule(signal, self.positions[symbol], self.effective_target(signal), full)
-
-    def effective_target(self, signal):
-        scaled = self.set["target_scaled_by_strength"] and signal["action"] != "REDUCE"
-        return signal["target_position"] * (signal["strength"] if scaled else 1.0)
-
-    def side_of(self, signal, full):
-        """BUY, SELL or 0; that of a TARGET is the sign of its change."""
-        if signal["action"] != "TARGET":
-            return SIDE_OF_ACTION.get(signal["action"], 0)
-        return sign(self.wanted_value(signal, full) - self.value(signal["symbol"]))
-
-    def wanted_value(self, signal, full):
-        """The signed value that a TARGET asks for; without allow_short not below 0."""
-        wanted = self.effective_target(signal) * full
-        return wanted if self.set["allow_short"] else max(wanted, 0.0)
-
-    def buy(self, signal, position, target, full):
-        if position.direction > 0:
-            return "already_held"
-        if position.direction < 0:
-            return self.new_order(signal, BUY, False, position.quantity())
-        return self.opening(signal, BUY, target * full)
-
-    def sell(self, signal, position, target, full):
-        if position.direction > 0:
-            return self.new_order(signal, SELL, False, position.quantity())
-        if position.direction == 0 and not self.set["allow_short"]:
-            return "no_position"
-        if position.direction < 0:
-            return "already_held"
-        return self.opening(signal, SELL, target * full)
-
-    def increase(self, signal, position, target, full):
-        if position.direction < 0:
-            return self.new_order(signal, BUY, False, position.quantity())
-        if position.direction == 0:
-            return "at_target" if target < TINY else self.opening(signal, BUY, target * full)
-        return self.change_held(signal, BUY, target * full - self.value(signal["symbol"]), full)
-
-    def reduce(self, signal, position, target, full):
-        if position.direction == 0:
-            return "no_position"
-        if position.direction < 0:
-            return "at_target"
-        if target * full <= 0:
-            return self.new_order(signal, SELL, False, position.quantity())
-        return self.change_held(signal, SELL, self.value(signal["symbol"]) - target * full, full)
-
-    def target(self, signal, position, target, full):
-        """The signed weight exactly; across zero it is one order that closes and then opens."""
-        if position.direction == 0 and target < 0 and not self.set["allow_short"]:
-            return "no_position"
-        wanted = self.wanted_value(signal, full)
-        change = wanted - self.value(signal["symbol"])
-        side = sign(change)
-        if abs(change) < TINY * abs(full) or side == 0:
-            return "at_target"
-        if position.direction == 0:
-            return self.opening(signal, side, abs(wanted))
-        if sign(wanted) == position.direction:
-            return self.change_held(signal, side, abs(change), full)
-        beyond = 0.0 if self.ruined else self.to_lots(abs(wanted) / self.marks[signal["symbol"]])
-        return self.new_order(signal, side, beyond > 0, position.quantity() + beyond)
-
-    def opening(self, signal, side, value):
-        """Of a flat symbol."""
-        quantity = self.to_lots(value / self.marks[signal["symbol"]])
-        if quantity <= 0:
-            return "below_minimum"
-        if self.ruined:
-            return "risk_limited"
-        return self.new_order(signal, side, True, quantity)
-
-    def change_held(self, signal, side, change, full):
-        """Raise or lower what is held by `change` of value, which does not close it."""
-        if change <= 0 or change < TINY * full:
-            return "at_target"
-        symbol = signal["symbol"]
-        self.near(symbol, change / full, self.set["min_trade_frac"], 1e-11)
-        if change < self.set["min_trade_frac"] * full:
-            return "below_minimum"
-        exactly = change / self.marks[symbol]
-        quantity = self.to_lots(exactly)
-        if self.set["lot_size"] > 0:
-            lots = exactly / self.set["lot_size"]
-            self.near(symbol, lots, round(lots))
-        if quantity <= 0:
-            return "below_minimum"
-        raises = side == self.positions[symbol].direction
-        if raises and self.ruined:
-            return "risk_limited"
-        return self.new_order(signal, side, raises, quantity)
-
-    def new_order(self, signal, side, opens, quantity):
-        self.journal.orders += 1
-        return Order(self.journal.orders, signal["symbol"], side, opens, quantity, quantity, self.t, signal)
 
     # ------------------------------------------------------------------------------------- 10. ruin
 

@@ -14,7 +14,8 @@ def snapshot(t, books, initial, before):
     gross = math.fsum(abs(v) for v in values)
     peak = max([initial, equity] + [s["total_value"] for s in before])
     return {
-        "date": t, "cash": math.fsum(b.cash for b in books), "total_value": equity, "gross_value": gross,
+        "date": t, "cash": math.fsum(b.cash for b in books), "receivable": math.fsum(b.receivable() for b in books),
+        "total_value": equity, "gross_value": gross,
         "net_exposure": math.fsum(values), "num_positions": len(values),
         "max_position_size": max(abs(v) for v in values) / equity if values else 0.0,
         "concentration": math.fsum((v / gross) ** 2 for v in values) if values else 0.0,

@@ -4,12 +4,14 @@ import math
 from dataclasses import dataclass
 
 from reference_metrics import deviation, mean
+from reference_rules import rule
 
 PARAMETERS = {
     "momentum": {"lookback": 20, "threshold": 0.10},
     "mean_reversion": {"lookback": 20, "z_threshold": 2.0},
     "sector_rotation": {"lookback": 60, "rotation_freq": 5},
     "portfolio_beta": {"target_beta": 1.0, "lookback": 60, "band": 0.2},
+    "rule": {"rule": None},                     # the name of one of reference_rules.RULES
     "script": {"signals": None},                # of the tests alone: ready signals by date
 }
 ALIASES = {"beta": "portfolio_beta"}
@@ -41,8 +43,9 @@ def read_members(settings):
         unknown = set(parameters) - set(PARAMETERS[strategy])
         if unknown:
             raise ValueError(f"unknown parameters {sorted(unknown)} of {strategy}")
-        times = 1 + sum(m.strategy == strategy for m in members)
-        members.append(Member(strategy if times == 1 else f"{strategy}#{times}", strategy,
+        called = parameters.get("rule", strategy)
+        times = 1 + sum(m.name.split("#")[0] == called for m in members)
+        members.append(Member(called if times == 1 else f"{called}#{times}", strategy,
                               {**PARAMETERS[strategy], **parameters}, weight))
     return members
 
@@ -98,8 +101,9 @@ def sector_rotation(book, member):
         if closes is not None:
             own_return[s] = closes[-1] / closes[0] - 1
     value = {}
-    for sector in sorted({data.sectors[s] for s in data.symbols if data.sectors.get(s)}, key=lambda x: x.encode()):
-        returns = [own_return[s] for s in data.symbols if data.sectors.get(s) == sector and s in own_return]
+    sectors = {s: data.sector(s, book.t) for s in data.symbols}
+    for sector in sorted({x for x in sectors.values() if x}, key=lambda x: x.encode()):
+        returns = [own_return[s] for s in data.symbols if sectors[s] == sector and s in own_return]
         if returns:
             value[sector] = mean(returns)
     if len(value) < 2:
@@ -115,10 +119,10 @@ def sector_rotation(book, member):
         return []
     signals = []
     for s in data.symbols:
-        if data.bar(s, book.t) is None or data.sectors.get(s) not in (best, worst):
+        if data.bar(s, book.t) is None or sectors[s] not in (best, worst):
             continue
         score = own_return.get(s, -math.inf)
-        if data.sectors[s] == worst:
+        if sectors[s] == worst:
             signals.append(book.make_signal(member.name, s, "REDUCE", "sector_rotation_exit", 0.25, score, 0.7,
                                             f"{worst} is the worst sector"))
         else:
@@ -148,7 +152,7 @@ def portfolio_beta(book, member):
         covariance = math.fsum((r - own_mean) * (m - market_mean) for r, m in pairs)
         variance = math.fsum((m - market_mean) ** 2 for _, m in pairs)
         still = all(m == 0 for _, m in pairs)
-        adjusted = any(data.events[x] for x in ([data.benchmark] if data.benchmark else data.symbols))
+        adjusted = any(data.adjustments[x] for x in ([data.benchmark] if data.benchmark else data.symbols))
         if variance < 1e-24 and (adjusted or not still):        # nothing but the rounding of adjusted prices
             book.journal.ties.append(f"{book.t} {s}: variance {variance!r} of the market")
         if variance == 0:
@@ -174,4 +178,4 @@ def script(book, member):
 
 
 STRATEGIES = {"momentum": momentum, "mean_reversion": mean_reversion, "sector_rotation": sector_rotation,
-              "portfolio_beta": portfolio_beta, "script": script}
+              "portfolio_beta": portfolio_beta, "rule": rule, "script": script}

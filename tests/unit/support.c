@@ -359,3 +359,12 @@ void assert_refused(assay_status status, assay_status expected, const assay_erro
     if (strstr(err->message, part) == NULL)
         fail_msg("the message \"%s\" does not say \"%s\"", err->message, part);
 }
+
+/* ASSAY_TEST_BLOCKS=1: every block lies in a file, as those of a market that is larger than memory. */
+__attribute__((constructor)) static void use_files(void) {
+    if (getenv("ASSAY_TEST_BLOCKS") == NULL)
+        return;
+    assay_memory_count_from(1);
+    if (assay_memory_limit(1, NULL, NULL) != ASSAY_OK)
+        abort();
+}

@@ -440,10 +440,13 @@ static void test_lot_size(void **state) {
     assay_panel_destroy(panel);
     price_row split[LENGTH(thin)];
     memcpy(split, thin, sizeof thin);
-    split[2].split = 1.1; /* 98 become 107.8, which is no number of lots */
+    split[2].split =
+        1.1; /* 98 become 107.8: 107 is no number of lots, but they are whole shares, and 0.8 is paid in cash */
     panel = PANEL(split);
     r = RUN(panel, "lot_size", "7");
-    expect_fill(r, 1, 5, ASSAY_SIDE_SELL, 107.8, 105);
+    expect_fill(r, 1, 2, ASSAY_SIDE_SELL, 0.8, thin[1].close / 1.1);
+    assert_int_equal(fill_at(r, 1).kind, ASSAY_FILL_CASH_IN_LIEU);
+    expect_fill(r, 2, 5, ASSAY_SIDE_SELL, 107, 105);
     assert_int_equal(snapshot_at(r, 5).num_positions, 0);
     assert_int_equal(assay_result_warnings(r) & ASSAY_WARNING_PRICE_LEVELS, 0);
     assay_result_destroy(r);

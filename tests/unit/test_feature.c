@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/rng.h"
 #include "market/feature.h"
 #include "market/rolling.h"
+
+#define free(block) assay_block_free(block) /* a matrix may lie in a file; what malloc gave is taken, too */
 
 static double *compute(const assay_panel *panel, assay_feature_kind kind, uint32_t window) {
     double *out = assay_aligned_alloc(panel->n_bars * panel->stride, sizeof *out);

@@ -13,6 +13,9 @@
 #include "market/rolling.h"
 
 #include "../vectors/indicators.h"
+#include "base/block.h"
+
+#define free(block) assay_block_free(block) /* a matrix may lie in a file; what malloc gave is taken, too */
 
 enum { X = ASSAY_N_PRICE_COLUMNS, Y, N_COLUMNS };
 

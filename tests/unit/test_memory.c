@@ -9,8 +9,11 @@
 #include "assay/assay_rule.h"
 #include "assay/assay_sample.h"
 #include "base/array.h"
+#include "base/block.h"
 #include "indicator/function.h"
 #include "indicator/market_beta.h"
+
+#define free(block) assay_block_free(block) /* a matrix may lie in a file; what malloc gave is taken, too */
 
 static long allocations_left = -1; /* −1: none fails */
 

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "market/panel.h"
+
+#define free(block) assay_block_free(block) /* a matrix may lie in a file; what malloc gave is taken, too */
 
 /* Products of the symbol's split ratios (and dividends' part, for total-return prices) after its first bar, up to `bar`: an
  * event acts on the first own bar from its own on. */
