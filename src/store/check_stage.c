@@ -16,8 +16,9 @@ static const char what[] = "cannot check the prices";
     "read_parquet($1, union_by_name=true, hive_partitioning=false, filename='assay_file', "                  \
     "file_row_number=true)"
 
-static const char *const tables[] = {"rows",  "dups",     "events", "bars",  "frequencies", "spread",
-                                     "lives", "calendar", "gaps",   "stale", "jumps",       "weekend"};
+static const char *const tables[] = {"rows",   "dups",  "events",   "bars",   "frequencies",
+                                     "spread", "lives", "calendar", "sorted", "holes",
+                                     "gaps",   "stale", "jumps",    "weekend"};
 
 void assay_check_unstage(assay_store *store) {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -222,25 +223,30 @@ static const char make_row_events[] =
 
 #define GOOD "split > 0 AND NOT isinf(split) AND dividend >= 0 AND NOT isinf(dividend)"
 
+/* The rows that are bars, sorted, so that a bar's neighbours are those of the table: no window has to sort again. */
+static const char make_sorted[] = "CREATE TEMP TABLE assay_check_sorted AS SELECT symbol, t, o, h, l, c, v, "
+                                  "file, n FROM assay_check_rows r WHERE NOT "
+                                  "bad AND c IS NOT NULL AND symbol IS NOT NULL AND t IS NOT NULL AND NOT "
+                                  "EXISTS (SELECT 1 FROM assay_check_dups d "
+                                  "WHERE d.place > 1 AND d.file = r.file AND d.n = r.n) ORDER BY symbol, t";
+
 static const char make_bars[] =
-    "CREATE TEMP TABLE assay_check_bars AS WITH good AS (SELECT symbol, t, o, h, l, c, v, file, n FROM "
-    "assay_check_rows r WHERE NOT bad AND c IS NOT NULL AND symbol IS NOT NULL AND t IS NOT NULL AND NOT "
-    "EXISTS "
-    "(SELECT 1 FROM assay_check_dups d WHERE d.place > 1 AND d.file = r.file AND d.n = r.n)), event AS "
-    "(SELECT "
-    "e.symbol, b.t, product(e.split) AS split, sum(e.dividend) AS dividend FROM (SELECT * FROM "
-    "assay_check_events "
-    "WHERE " GOOD
-    ") e ASOF JOIN (SELECT symbol, t FROM good) b ON e.symbol = b.symbol AND e.ex_date <= b.t GROUP BY "
-    "e.symbol, b.t), lagged AS (SELECT *, lag(c) OVER w AS prev, lag(t) OVER w AS prev_t, lead(c) OVER w AS "
-    "next "
-    "FROM good WINDOW w AS (PARTITION BY symbol ORDER BY t)), r AS (SELECT lagged.*, coalesce(event.split, "
-    "1) AS "
-    "split, ln((c + coalesce(event.dividend, 0)) * coalesce(event.split, 1) / prev) AS r FROM lagged LEFT "
-    "JOIN event "
-    "USING (symbol, t)) SELECT *, coalesce(split <> 1 AND abs(ln(split)) >= ln(" V(
-        event_least) ") AND "
-                     "abs(ln(prev / c)) < abs(ln(prev / c) - ln(split)), false) AS no_jump FROM r";
+    "CREATE TEMP TABLE assay_check_bars AS WITH event AS (SELECT e.symbol, b.t, product(e.split) AS split, "
+    "sum(e.dividend) AS dividend FROM (SELECT * FROM assay_check_events WHERE " GOOD
+    ") e ASOF JOIN (SELECT symbol, t "
+    "FROM assay_check_sorted) b ON e.symbol = b.symbol AND e.ex_date <= b.t GROUP BY e.symbol, b.t), lagged "
+    "AS (SELECT "
+    "b.*, p.c AS prev, p.t AS prev_t, q.c AS next FROM assay_check_sorted b LEFT JOIN assay_check_sorted p "
+    "ON p.rowid = "
+    "b.rowid - 1 AND p.symbol = b.symbol LEFT JOIN assay_check_sorted q ON q.rowid = b.rowid + 1 AND "
+    "q.symbol = "
+    "b.symbol), r AS (SELECT lagged.*, coalesce(event.split, 1) AS split, ln((c + coalesce(event.dividend, "
+    "0)) * "
+    "coalesce(event.split, 1) / prev) AS r FROM lagged LEFT JOIN event USING (symbol, t)) SELECT *, "
+    "coalesce(split <> 1 "
+    "AND abs(ln(split)) >= ln(" V(
+        event_least) ") AND abs(ln(prev / c)) < abs(ln(prev / c) - ln(split)), false) AS "
+                     "no_jump FROM r";
 
 static const char make_spread[] =
     "CREATE TEMP TABLE assay_check_spread AS SELECT b.symbol, m, 1.4826 * median(abs(r - m)) AS s FROM "
@@ -265,17 +271,25 @@ static const char make_calendar[] =
     "coalesce(sum(s.n) OVER (ORDER BY d.t), 0) - coalesce(sum(e.n) OVER (ORDER BY d.t ROWS BETWEEN UNBOUNDED "
     "PRECEDING AND 1 PRECEDING), 0) AS alive FROM d LEFT JOIN s USING (t) LEFT JOIN e USING (t)";
 
-static const char make_gaps[] =
-    "CREATE TEMP TABLE assay_check_gaps AS WITH holes AS (SELECT x.symbol, x.t AS before, unnest(range(p.b + "
-    "1, q.b)) "
-    "AS b FROM assay_check_bars x JOIN assay_check_calendar p ON p.t = x.prev_t JOIN assay_check_calendar q "
-    "ON q.t = "
-    "x.t WHERE q.b > p.b + 1 AND x.t <= " V(
-        now) ") SELECT h.symbol, h.before, k.t FROM holes h JOIN "
-             "assay_check_calendar k USING (b) WHERE k.alive - 1 >= " V(gap_others) " AND k.trading > " V(
-                 gap_share) " * (k.alive - 1) AND NOT EXISTS (SELECT 1 FROM assay_check_rows r WHERE "
-                            "r.symbol = h.symbol AND "
-                            "r.t = k.t)";
+static const char make_holes[] =
+    "CREATE TEMP TABLE assay_check_holes AS WITH holed AS (SELECT s.symbol FROM (SELECT symbol, count(*) AS "
+    "n, min(t) AS "
+    "first, max(t) AS last FROM assay_check_bars GROUP BY symbol) s JOIN assay_check_calendar p ON p.t = "
+    "s.first JOIN "
+    "assay_check_calendar q ON q.t = s.last WHERE q.b - p.b + 1 > s.n), wide AS (SELECT x.symbol, x.t AS "
+    "before, p.b AS b, q.b AS next FROM "
+    "assay_check_bars x JOIN assay_check_calendar p ON p.t = x.prev_t JOIN assay_check_calendar q ON q.t = "
+    "x.t WHERE "
+    "x.symbol IN (SELECT symbol FROM holed) AND q.b > p.b + 1 AND x.t <= " V(
+        now) "), holes AS (SELECT symbol, before, unnest(range(b + 1, next)) AS b FROM wide) "
+             "SELECT h.symbol, h.before, k.t FROM holes h JOIN assay_check_calendar k USING (b) WHERE "
+             "k.alive - 1 >= " V(gap_others) " AND k.trading > " V(gap_share) " * (k.alive - 1)";
+
+/* Holes with a row that is no bar are other kinds'. */
+static const char make_gaps[] = "CREATE TEMP TABLE assay_check_gaps AS SELECT * FROM assay_check_holes h "
+                                "WHERE NOT EXISTS (SELECT 1 FROM (SELECT "
+                                "r.symbol, r.t FROM assay_check_rows r WHERE r.bad OR r.c IS NULL) r WHERE "
+                                "r.symbol = h.symbol AND r.t = h.t)";
 
 static const char make_stale[] =
     "CREATE TEMP TABLE assay_check_stale AS WITH f AS (SELECT *, c = prev AND coalesce(v, 0) = 0 AS still "
@@ -496,8 +510,8 @@ static assay_status read_rows(assay_store *store, const assay_check_spec *spec, 
 
 static assay_status make_tables(assay_store *store, const assay_prices_table *table, assay_error *err) {
     assay_arg files = assay_arg_list((const char *const *)table->files.path, table->files.count);
-    static const char *const statements[] = {make_bars, make_spread, make_lives, make_calendar,
-                                             make_gaps, make_stale,  make_jumps, make_weekend};
+    static const char *const statements[] = {make_sorted, make_bars, make_spread, make_lives, make_calendar,
+                                             make_holes,  make_gaps, make_stale,  make_jumps, make_weekend};
     assay_status status = assay_query_do(store->connection, make_dups, &files, 1, what, err);
     if (status == ASSAY_OK) {
         status = assay_query_do(store->connection, make_row_events, NULL, 0, what, err);

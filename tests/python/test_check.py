@@ -147,7 +147,10 @@ def mixed_frequencies(f):
 
 
 def future_date(f):
-    f.loc[len(f)] = {**f.loc[f.index[f.symbol == "S2"][-1]].to_dict(), "timestamp": pd.Timestamp("2090-01-03")}
+    f.loc[len(f)] = {
+        **f.loc[f.index[f.symbol == "S2"][-1]].to_dict(),
+        "timestamp": pd.Timestamp("2090-01-03"),
+    }
 
 
 def weekend(f):
@@ -274,7 +277,9 @@ def test_a_mended_copy_keeps_the_rest(assay, tmp_path, clean):
     after = hashes(tmp_path / "out")
     assert hashes(db) == before
     changed = "prices/y/0.parquet"
-    assert {k: v for k, v in after.items() if k != changed} == {k: v for k, v in before.items() if k != changed}
+    assert {k: v for k, v in after.items() if k != changed} == {
+        k: v for k, v in before.items() if k != changed
+    }
     expected = frame.drop(index=at(frame, "S2", 100))
     expected.loc[row, ["high_price", "low_price"]] = clean.loc[row, ["high_price", "low_price"]]
     mended = pd.read_parquet(tmp_path / "out" / changed)
@@ -323,7 +328,8 @@ def test_options(assay, tmp_path, clean):
 def test_survivorship(assay, tmp_path):
     days = pd.to_datetime(["2010-01-04", "2015-01-05", "2020-01-06"])
     frame = pd.DataFrame(
-        [(d, f"X{i}", 10.0 + i) for i in range(50) for d in days], columns=["timestamp", "symbol", "close_price"]
+        [(d, f"X{i}", 10.0 + i) for i in range(50) for d in days],
+        columns=["timestamp", "symbol", "close_price"],
     )
     assert set(found(assay, write(frame, tmp_path / "db"))[2]) == {"survivorship"}
     frame = frame.drop(index=frame.index[2])
