@@ -11,7 +11,7 @@ _assay() {
     fi
 
     if [ "$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "sample import table check indicators strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
         return
     fi
     command=${words[1]}
@@ -33,6 +33,8 @@ _assay() {
         ;;
     --partition) mapfile -t COMPREPLY < <(compgen -W "keep year month day none" -- "$cur") && return ;;
     --on-bad-data) mapfile -t COMPREPLY < <(compgen -W "error drop keep" -- "$cur") && return ;;
+    --outside | --partial) mapfile -t COMPREPLY < <(compgen -W "drop keep" -- "$cur") && return ;;
+    --label) mapfile -t COMPREPLY < <(compgen -W "start end" -- "$cur") && return ;;
     --sample) mapfile -t COMPREPLY < <(compgen -W "grid random: sobol:" -- "$cur") && return ;;
     --positions) mapfile -t COMPREPLY < <(compgen -W "flatten carry" -- "$cur") && return ;;
     --keep) mapfile -t COMPREPLY < <(compgen -W "best:10 none" -- "$cur") && return ;;
@@ -42,7 +44,7 @@ _assay() {
         compopt -o nospace 2>/dev/null
         return
         ;;
-    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --currency | --objective | --where | --column | --cuts | --shard | --sweep-id | --train | --test | --step | --purge | --embargo) return ;;
+    --symbols | --days | --years | --seed | --start | --end | --run-id | --threads | --frequency | --resample | --session | --early-closes | --currency | --objective | --where | --column | --cuts | --shard | --sweep-id | --train | --test | --step | --purge | --embargo) return ;;
     esac
 
     if [[ $cur == -* ]]; then
@@ -54,21 +56,22 @@ _assay() {
     show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
     table) mapfile -t COMPREPLY < <(compgen -f -W "universe delistings symbol_changes corporate_actions" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "sample import table check indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
     esac
 }
 
 _assay_options() {
     case $1 in
-    sample) echo "--db --symbols --days --years --seed --start --clean --quiet --help" ;;
+    sample) echo "--db --symbols --days --years --seed --start --frequency --clean --quiet --help" ;;
     import) echo "--db --frequency --currency --partition --on-bad-data --dry-run --quiet --help" ;;
     table) echo "--db --dry-run --quiet --help" ;;
+    resample) echo "--db --symbols --frequency --session --early-closes --outside --label --partial --threads --quiet --help" ;;
     indicators) echo "--db --symbols --column --start --end --frequency --threads --quiet --help" ;;
     strategies) echo "--settings --format --db --help" ;;
-    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --no-store --quiet --help" ;;
-    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --no-store --quiet --help" ;;
-    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --no-store --quiet --help" ;;
-    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --quiet --help" ;;
+    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --resample --no-store --quiet --help" ;;
+    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --resample --no-store --quiet --help" ;;
+    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --resample --no-store --quiet --help" ;;
+    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --resample --quiet --help" ;;
     check) echo "--db --symbols --start --end --frequency --kinds --threshold --on-bad-data --strict --fix --fix-kinds --dry-run --limit --list --format --threads --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show | sql) echo "--db --format --help" ;;

@@ -7,6 +7,7 @@
 #define ASSAY_CONFIG_H
 
 #include "assay/assay_error.h"
+#include "assay/assay_panel.h"
 #include "assay/assay_strategy.h"
 
 #ifdef __cplusplus
@@ -67,6 +68,12 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_config_get(const assay_config *conf
 ASSAY_API const assay_strategy *assay_config_strategy(const assay_config *config);
 /* n_params values, in the order of the strategy's table. */
 ASSAY_API const double *assay_config_params(const assay_config *config);
+
+/* What the settings say of the bars to run on; it points into the configuration. False: bars as they are. */
+ASSAY_API bool assay_config_bars(const assay_config *config, assay_bars_spec *out_spec);
+
+/* The same of the bars that strategies see (signal_frequency). False: those of the run. */
+ASSAY_API bool assay_config_signal_bars(const assay_config *config, assay_bars_spec *out_spec);
 
 /* Checks the settings together (an inverted period, say). ASSAY_E_CONFIG. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_config_check(const assay_config *config, assay_error *err);

@@ -216,6 +216,34 @@ ASSAY_API const double *assay_panel_benchmark_returns(const assay_panel *panel);
 /* The number of a further column (>= ASSAY_N_PRICE_COLUMNS, for assay_panel_row); -1: there is none. */
 ASSAY_API int assay_panel_find_column(const assay_panel *panel, const char *name);
 
+/* --- coarser bars, and sessions --- */
+
+/* Which bars to make, and what the timestamps of those that there are mean. All zero: the bars as they are. */
+typedef struct assay_bars_spec {
+    const char *bars; /* "5m", "1h", "1d", "3d", "1w", "w-fri", "1mo", "1q", "1y"; NULL or "": as they are */
+    const char *
+        session; /* trading hours of intraday bars: "09:30-16:00 America/New_York"; NULL or "": none, UTC days */
+    const int64_t *early_close_us; /* local times at which sessions end early, ascending */
+    size_t n_early_closes;
+    bool keep_outside; /* bars outside the session stay, but are in no bar of a day or longer */
+    bool end_labelled; /* timestamps of intraday bars, those made included, are their ends */
+    bool drop_partial; /* leave the last bar out where more could still come into it */
+} assay_bars_spec;
+
+/* A panel of coarser bars: open first, high max, low min, close last, volume sum, further columns last, of what is there;
+ * prices of a bar are at the scale of its end, its splits and dividends come at its begin (docs/semantics.md, section 2). Each
+ * bar knows its trading day and when it ends. A bar of a day or longer carries the date of its last day. ASSAY_E_CONFIG: what is
+ * wrong with the specification; ASSAY_E_DATA: no row is left, or bars that are too long; ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_panel_resample(const assay_panel *panel,
+                                                            const assay_bars_spec *spec,
+                                                            assay_panel **out_panel, assay_error *err);
+/* The frequency that assay_panel_resample made, such as "1w"; "" for bars as they were. */
+ASSAY_API const char *assay_panel_bars_name(const assay_panel *panel);
+/* What a bar of the panel lasts, where its maker knows it better than the gaps of its calendar say. */
+ASSAY_API void assay_panel_set_bar_length(assay_panel *panel, int64_t length_us);
+/* From when on a bar is known. */
+ASSAY_API int64_t assay_panel_bar_end_us(const assay_panel *panel, size_t bar);
+
 /* True where the data carry at least one split or dividend. */
 ASSAY_API bool assay_panel_has_events(const assay_panel *panel);
 

@@ -25,7 +25,9 @@ typedef struct assay_sample_spec {
     size_t n_symbols; /* 1 to ASSAY_SAMPLE_MAX_SYMBOLS */
     size_t n_bars;    /* trading days of the calendar, 1 to ASSAY_SAMPLE_MAX_BARS */
     int64_t start_us; /* the first bar is the first trading day at or after it; year 1 to 9999 */
-    bool clean;       /* every symbol has every bar: no gaps, halts, late listings, delistings */
+    uint32_t
+        bar_minutes; /* 0: a bar a day; 1 to 390: bars of 09:30-16:00 America/New_York that make up the days */
+    bool clean;      /* every symbol has every bar: no gaps, halts, late listings, delistings */
 } assay_sample_spec;
 
 /* Seed 1, 500 symbols, 2,520 bars from 2015-01-01, not clean. */

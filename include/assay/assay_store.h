@@ -28,6 +28,7 @@ typedef struct assay_load_spec {
     int64_t end_us;        /* rows after it are not read; INT64_MAX: all */
     const char *frequency; /* NULL: the only one there is (several: an error that names them) */
     assay_panel_options panel;
+    const assay_bars_spec *bars; /* coarser bars to make of them; NULL: as they are */
 } assay_load_spec;
 
 typedef struct assay_load_report {
@@ -241,6 +242,14 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_import_table(assay_store *sto
 /* Upserts a panel's prices and corporate actions (the sample market). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_panel(assay_store *store, const assay_panel *panel,
                                                                assay_partition partition, assay_error *err);
+
+/* Writes resampled bars (assay_panel_resample) into the table prices of the database that `source`, what they were made of,
+ * was loaded from, under their own frequency; replaces rows of the same symbol, time and frequency. Corporate actions that the
+ * source's price rows carry go into corporate_actions, unless it has them. As a whole or not at all. ASSAY_E_IO. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_bars(assay_store *store, const assay_panel *bars,
+                                                              const assay_panel *source,
+                                                              assay_import_report *out_report,
+                                                              assay_error *err);
 
 /* Columns for the table technical_analysis: values by bar and symbol, as assay_expression_compute makes them. */
 typedef struct assay_indicator_columns {

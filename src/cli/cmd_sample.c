@@ -9,7 +9,18 @@
 #include "base/dates.h"
 #include "cli/cli.h"
 
-enum { OPT_DB, OPT_SYMBOLS, OPT_DAYS, OPT_YEARS, OPT_SEED, OPT_START, OPT_CLEAN, OPT_QUIET, N_OPTIONS };
+enum {
+    OPT_DB,
+    OPT_SYMBOLS,
+    OPT_DAYS,
+    OPT_YEARS,
+    OPT_SEED,
+    OPT_START,
+    OPT_FREQUENCY,
+    OPT_CLEAN,
+    OPT_QUIET,
+    N_OPTIONS
+};
 enum { DAYS_PER_YEAR = 252 };
 
 static const cli_option OPTIONS[N_OPTIONS] = {
@@ -19,6 +30,9 @@ static const cli_option OPTIONS[N_OPTIONS] = {
     [OPT_YEARS] = {"years", "N", "the same in years of 252 trading days"},
     [OPT_SEED] = {"seed", "N", "another market for each number (1)"},
     [OPT_START] = {"start", "DATE", "the first day (2015-01-01)"},
+    [OPT_FREQUENCY] = {"frequency", "F",
+                       "1d (default), or bars of 1m to 390m from 09:30 to 16:00 America/New_York\n"
+                       "(20 days of them, unless --days says otherwise)"},
     [OPT_CLEAN] = {"clean", NULL, "every symbol has every day: no gaps, halts, delistings"},
     [OPT_QUIET] = {"quiet", NULL, "no messages but errors"},
 };
@@ -26,7 +40,33 @@ static const cli_option OPTIONS[N_OPTIONS] = {
 typedef struct sample_args {
     const char *db;
     assay_sample_spec spec;
+    bool has_days;
 } sample_args;
+
+enum { MOST_MINUTES = 390, INTRADAY_DAYS = 20 };
+
+/* 1d, or minutes and hours of a session. */
+static bool take_frequency(const cli_args *args, sample_args *a) {
+    static const struct {
+        const char *unit;
+        unsigned long minutes;
+    } units[] = {{"m", 1}, {"min", 1}, {"h", 60}};
+    char *unit = NULL;
+    unsigned long n = strtoul(args->value, &unit, 10);
+    if (strcmp(args->value, "1d") == 0 || strcmp(args->value, "d") == 0) {
+        a->spec.bar_minutes = 0;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units && args->value[0] != '-'; i++) {
+        if (strcmp(unit, units[i].unit) == 0 && n >= 1 && n <= MOST_MINUTES / units[i].minutes) {
+            a->spec.bar_minutes = (uint32_t)(n * units[i].minutes);
+            return true;
+        }
+    }
+    (void)cli_usage_error(args->command, "--frequency '%s': it must be 1d, or 1m to %dm", args->value,
+                          (int)MOST_MINUTES);
+    return false;
+}
 
 static bool take_option(const cli_args *args, int option, sample_args *a) {
     uint64_t n = 0;
@@ -45,6 +85,7 @@ static bool take_option(const cli_args *args, int option, sample_args *a) {
                 args, 1, option == OPT_DAYS ? ASSAY_SAMPLE_MAX_BARS : ASSAY_SAMPLE_MAX_BARS / DAYS_PER_YEAR,
                 &n))
             return false;
+        a->has_days = true;
         a->spec.n_bars = (size_t)n * (option == OPT_DAYS ? 1 : DAYS_PER_YEAR);
         return true;
     case OPT_SEED:
@@ -55,6 +96,8 @@ static bool take_option(const cli_args *args, int option, sample_args *a) {
         (void)cli_usage_error(args->command, "--start '%s': it must be a date such as 2015-01-01",
                               args->value);
         return false;
+    case OPT_FREQUENCY:
+        return take_frequency(args, a);
     case OPT_CLEAN:
         a->spec.clean = true;
         return true;
@@ -171,6 +214,8 @@ static int run_sample(const cli_command *command, int argc, char **argv) {
         return args.exit_code;
     if (!cli_check_operands(&args, 0, 0, ""))
         return CLI_USAGE;
+    if (a.spec.bar_minutes != 0 && !a.has_days)
+        a.spec.n_bars = INTRADAY_DAYS;
     assay_error err = {0};
     assay_panel *panel = NULL;
     assay_status status = make_sample(cli_database(a.db), &a.spec, &panel, &err);
@@ -190,7 +235,8 @@ const cli_command cli_cmd_sample = {
         "on every machine. Writes the tables prices and corporate_actions, and holdings.csv.",
     .examples = "examples:\n"
                 "  assay sample --db db\n"
-                "  assay sample --db small --symbols 50 --years 5 --seed 7",
+                "  assay sample --db small --symbols 50 --years 5 --seed 7\n"
+                "  assay sample --db minutes --symbols 20 --days 60 --frequency 1m",
     .options = OPTIONS,
     .n_options = N_OPTIONS,
     .run = run_sample,

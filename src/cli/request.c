@@ -306,8 +306,8 @@ static assay_status apply_set(assay_config *config, const char *text, assay_erro
     return status == ASSAY_OK ? status : assay_error_set(err, status, "--set: %s", reason.message);
 }
 
-static assay_status apply_date(assay_config *config, const char *option, const char *key, const char *text,
-                               assay_error *err) {
+static assay_status apply_option(assay_config *config, const char *option, const char *key, const char *text,
+                                 assay_error *err) {
     if (text == NULL)
         return ASSAY_OK;
     assay_error reason = {0};
@@ -316,9 +316,11 @@ static assay_status apply_date(assay_config *config, const char *option, const c
 }
 
 static assay_status apply_options(const cli_run_options *options, cli_request *request, assay_error *err) {
-    assay_status status = apply_date(request->config, "--start", "start_date", options->start, err);
+    assay_status status = apply_option(request->config, "--start", "start_date", options->start, err);
     if (status == ASSAY_OK)
-        status = apply_date(request->config, "--end", "end_date", options->end, err);
+        status = apply_option(request->config, "--end", "end_date", options->end, err);
+    if (status == ASSAY_OK)
+        status = apply_option(request->config, "--resample", "resample", options->resample, err);
     for (size_t i = 0; i < options->sets.n && status == ASSAY_OK; i++)
         status = apply_set(request->config, options->sets.name[i], err);
     if (options->frequency != NULL) {
@@ -417,7 +419,8 @@ bool cli_take_common(const cli_args *args, cli_common *c) {
                  {"start", &c->options.start},
                  {"end", &c->options.end},
                  {"config", &c->options.config_path},
-                 {"frequency", &c->options.frequency}};
+                 {"frequency", &c->options.frequency},
+                 {"resample", &c->options.resample}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(args->option, texts[i].name) != 0)
             continue;

@@ -16,6 +16,7 @@ typedef struct cli_run_options {
     const char *holdings;
     const char *start, *end;
     const char *frequency;
+    const char *resample;
     cli_names sets; /* key=value */
 } cli_run_options;
 
@@ -39,10 +40,11 @@ typedef struct cli_common {
         {"threads", "N", threads_help},                                                                      \
         {"memory", "SIZE", "how much to take before data lie in files (2G, 500M; half of\nthe machine's)"},  \
         {"frequency", "F", "which frequency, where the prices have several"},                                \
+        {"resample", "F", "run on coarser bars made of them: 5m, 1h, 1d, 1w, 1mo, 1q, 1y"},                  \
         {"quiet", NULL, "no messages but errors"}, {                                                         \
         "no-store", NULL, "write no tables"                                                                  \
     }
-enum { CLI_N_COMMON_ROWS = 13 };
+enum { CLI_N_COMMON_ROWS = 14 };
 
 /* Takes the option that was read last, if it is one of them; false: it is not, or its value is wrong, which has been said. */
 bool cli_take_common(const cli_args *args, cli_common *common);

@@ -10,6 +10,7 @@
 #include "base/dates.h"
 #include "base/hash.h"
 #include "base/parallel.h"
+#include "cli/columns.h"
 
 bool cli_is_run_id(const char *text) {
     size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
@@ -51,7 +52,13 @@ static int64_t last_needed_us(const assay_config *config) {
     if (assay_config_get(config, "end_date", value, sizeof value, NULL) != ASSAY_OK ||
         !assay_time_parse(value, &end))
         return INT64_MAX;
-    return end % ASSAY_US_PER_DAY == 0 ? end + (ASSAY_US_PER_DAY - 1) : end;
+    if (end % ASSAY_US_PER_DAY != 0)
+        return end;
+    /* a trading day may end after midnight of UTC */
+    int64_t days =
+        assay_config_get(config, "session", value, sizeof value, NULL) == ASSAY_OK && value[0] != '\0' ? 2
+                                                                                                       : 1;
+    return end + days * ASSAY_US_PER_DAY - 1;
 }
 
 static void report_load(const assay_load_report *report) {
@@ -148,31 +155,6 @@ static bool is_true(const assay_config *config, const char *key) {
     return assay_config_get(config, key, value, sizeof value, NULL) == ASSAY_OK && strcmp(value, "true") == 0;
 }
 
-enum { MOST_COLUMNS = 256 };
-
-/* Columns that the data do not have may be indicators, which are computed; the rest is refused with the nearest names. */
-static assay_status load_columns(assay_store *store, const cli_request *request, const char *frequency,
-                                 assay_panel *panel, assay_error *err) {
-    const char *name[MOST_COLUMNS];
-    bool found[MOST_COLUMNS];
-    size_t n = assay_strategy_columns(request->strategies.strategy, name, MOST_COLUMNS);
-    const assay_column_spec spec = {.frequency = frequency,
-                                    .max_age_days = whole_of(request->config, "max_age_days"),
-                                    .lag_days = whole_of(request->config, "lag_days")};
-    if (n == 0)
-        return ASSAY_OK;
-    if (n > MOST_COLUMNS)
-        return assay_error_set(err, ASSAY_E_CONFIG, "the strategy reads %zu columns; at most %d", n,
-                               MOST_COLUMNS);
-    cli_progress("loading columns ...");
-    assay_status status = assay_store_load_columns(store, panel, &spec, name, n, found, err);
-    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
-        if (!found[i] && assay_indicator_expression(name[i]) == NULL)
-            status = assay_store_load_columns(store, panel, &spec, &name[i], 1, NULL, err);
-    }
-    return status;
-}
-
 static assay_status load_beside(assay_store *store, const cli_request *request, const assay_load_spec *spec,
                                 const char *frequency, assay_panel *panel, assay_error *err) {
     char benchmark[64] = "";
@@ -185,7 +167,7 @@ static assay_status load_beside(assay_store *store, const cli_request *request, 
         status = assay_store_load_universe(store, panel, err);
     if (status == ASSAY_OK)
         status = assay_store_load_delistings(store, panel, err);
-    return status == ASSAY_OK ? load_columns(store, request, frequency, panel, err) : status;
+    return status == ASSAY_OK ? cli_load_columns(store, request, frequency, panel, err) : status;
 }
 
 bool cli_has_signals(const assay_strategy *strategy, const assay_panel *panel) {
@@ -210,7 +192,10 @@ static void report_signals(const assay_strategy *strategy, const assay_panel *pa
 
 assay_status cli_load_panel(assay_store *store, const cli_request *request, assay_panel **out_panel,
                             char *out_frequency, size_t frequency_size, assay_error *err) {
+    assay_bars_spec bars;
+    bool makes_bars = assay_config_bars(request->config, &bars);
     const assay_load_spec spec = {
+        .bars = makes_bars ? &bars : NULL,
         .symbols = request->symbols.n == 0 ? NULL : (const char *const *)request->symbols.name,
         .n_symbols = request->symbols.n,
         .end_us = last_needed_us(request->config),

@@ -9,6 +9,7 @@
 
 #include "base/dates.h"
 #include "base/text.h"
+#include "engine/signal_bars.h"
 #include "strategy/descriptor.h"
 
 /* A row of the table with the place of its value. */
@@ -103,23 +104,30 @@ void assay_config_destroy(assay_config *config) {
     if (config == NULL)
         return;
     free(config->settings.rebalance_dates.us);
+    free(config->settings.early_closes.us);
     free(config);
 }
 
+static bool copy_dates(const assay_date_list *from, assay_date_list *to) {
+    to->us = from->n == 0 ? NULL : malloc(from->n * sizeof *to->us);
+    if (to->us != NULL)
+        memcpy(to->us, from->us, from->n * sizeof *to->us);
+    return to->us != NULL || from->n == 0;
+}
+
 assay_status assay_config_copy(const assay_config *config, assay_config **out_copy, assay_error *err) {
-    const assay_date_list *dates = &config->settings.rebalance_dates;
+    const assay_settings *from = &config->settings;
     assay_config *copy = malloc(size_of_config(config->strategy));
-    int64_t *us = dates->n == 0 ? NULL : malloc(dates->n * sizeof *us);
     *out_copy = NULL;
-    if (copy == NULL || (us == NULL && dates->n != 0)) {
-        free(copy);
-        free(us);
+    if (copy == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");
+    memcpy(copy, config, size_of_config(config->strategy));
+    bool whole = copy_dates(&from->rebalance_dates, &copy->settings.rebalance_dates);
+    whole = copy_dates(&from->early_closes, &copy->settings.early_closes) && whole;
+    if (!whole) {
+        assay_config_destroy(copy);
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");
     }
-    memcpy(copy, config, size_of_config(config->strategy));
-    if (us != NULL)
-        memcpy(us, dates->us, dates->n * sizeof *us);
-    copy->settings.rebalance_dates.us = us;
     *out_copy = copy;
     return ASSAY_OK;
 }
@@ -410,6 +418,9 @@ assay_status assay_config_check(const assay_config *config, assay_error *err) {
         return assay_error_set(err, ASSAY_E_CONFIG,
                                "the period is inverted: start_date %s is after end_date %s", start, end);
     }
+    assay_status status = assay_settings_check_bars(s, err);
+    if (status != ASSAY_OK)
+        return status;
     const char *warning = NULL;
     return config->strategy->check == NULL
                ? ASSAY_OK

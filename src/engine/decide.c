@@ -403,6 +403,10 @@ assay_status assay_decide(assay_stepper *st, size_t t, assay_error *err) {
                               .outside = assay_panel_outside(p, t),
                               .no_openings = st->book->ruined != 0};
     decision_context context = {st, &bar};
+    if (st->decision_close != NULL) {
+        assay_signal_bars_closes(&st->market->signal, p, t, st->decision_close);
+        bar.close = st->decision_close;
+    }
     assay_status status = st->n_asked > 1 ? assay_combine_signals(st, &bar, err)
                           : st->asked->strategy->threshold_form != NULL
                               ? decide_threshold_form(st, &bar, err)

@@ -14,7 +14,14 @@ void assay_market_reset(assay_market *m) {
     free(m->silence);
     free(m->rebalance);
     assay_block_free(m->own_return_std);
+    assay_signal_bars_reset(&m->signal);
     *m = (assay_market){0};
+}
+
+/* A bar's time to be compared with a limit of the period: a date means trading days, where bars have them. */
+static int64_t day_time(const assay_panel *p, size_t t, int64_t limit) {
+    bool is_date = limit != INT64_MIN && limit % ASSAY_US_PER_DAY == 0;
+    return p->bar_end_us != NULL && is_date ? (int64_t)p->day[t] * ASSAY_US_PER_DAY : p->timestamp_us[t];
 }
 
 static assay_status find_period(assay_market *m, const assay_settings *settings, assay_error *err) {
@@ -24,9 +31,9 @@ static assay_status find_period(assay_market *m, const assay_settings *settings,
     if (end != INT64_MAX && end % ASSAY_US_PER_DAY == 0)
         end += ASSAY_US_PER_DAY - 1; /* a date means all of its day */
     size_t first = 0, after = p->n_bars;
-    while (first < p->n_bars && p->timestamp_us[first] < start)
+    while (first < p->n_bars && day_time(p, first, start) < start)
         first++;
-    while (after > 0 && p->timestamp_us[after - 1] > end)
+    while (after > 0 && day_time(p, after - 1, settings->end_date) > end)
         after--;
     if (first >= after) {
         char from[32], to[32];
@@ -106,27 +113,20 @@ static assay_status find_silences(assay_market *m, int64_t days, assay_error *er
     return ASSAY_OK;
 }
 
-static int32_t calendar_period(int32_t day, int64_t frequency) {
-    switch (frequency) {
-    case ASSAY_WEEKLY:
-        return assay_week_number(day);
-    case ASSAY_MONTHLY:
-        return assay_month_number(day);
-    default:
-        return assay_quarter_number(day);
-    }
-}
-
 static assay_status find_rebalance_bars(assay_market *m, const assay_settings *settings, assay_error *err) {
     const assay_panel *p = m->panel;
     m->rebalance = calloc(p->n_bars, 1);
     if (m->rebalance == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu bars", p->n_bars);
+    if (m->signal.panel != NULL) {
+        assay_signal_bars_rebalance(&m->signal, settings, m->first_bar, m->last_bar, m->rebalance);
+        return ASSAY_OK;
+    }
     const assay_date_list *dates = &settings->rebalance_dates;
     if (dates->n != 0) {
         size_t t = m->first_bar;
         for (size_t i = 0; i < dates->n; i++) {
-            while (t <= m->last_bar && p->timestamp_us[t] < dates->us[i])
+            while (t <= m->last_bar && day_time(p, t, dates->us[i]) < dates->us[i])
                 t++;
             if (t <= m->last_bar)
                 m->rebalance[t] = 1;
@@ -135,8 +135,8 @@ static assay_status find_rebalance_bars(assay_market *m, const assay_settings *s
     }
     for (size_t t = m->first_bar; t <= m->last_bar; t++)
         m->rebalance[t] = settings->rebalance_frequency == ASSAY_DAILY || t == m->first_bar ||
-                          calendar_period(p->day[t], settings->rebalance_frequency) !=
-                              calendar_period(p->day[t - 1], settings->rebalance_frequency);
+                          assay_calendar_period(p->day[t], settings->rebalance_frequency) !=
+                              assay_calendar_period(p->day[t - 1], settings->rebalance_frequency);
     return ASSAY_OK;
 }
 
@@ -174,7 +174,12 @@ static assay_status find_periods_per_year(assay_market *m, assay_error *err) {
     }
     int32_t days_between = n_days > 1 ? median(gap + 1, n_days - 1) : 1;
     double a_day = (double)median(bars, n_days);
-    m->periods_per_year = days_between >= 21 ? 12 : days_between >= 5 ? 52 : 252 * a_day;
+    m->periods_per_year = days_between >= 300  ? 1
+                          : days_between >= 80 ? 4
+                          : days_between >= 21 ? 12
+                          : days_between >= 5  ? 52
+                          : days_between >= 2  ? 365.25 / days_between
+                                               : 252 * a_day;
     free(gap);
     free(bars);
     return ASSAY_OK;
@@ -187,7 +192,9 @@ double assay_market_periods_per_year(const assay_market *m, const assay_settings
 assay_status assay_market_init(assay_market *m, const assay_panel *panel, const assay_settings *settings,
                                assay_error *err) {
     *m = (assay_market){.panel = panel, .bar_length_us = assay_panel_bar_length(panel)};
-    assay_status status = find_period(m, settings, err);
+    assay_status status = assay_signal_bars_init(&m->signal, panel, settings, err);
+    if (status == ASSAY_OK)
+        status = find_period(m, settings, err);
     if (status == ASSAY_OK)
         status = find_silences(m, settings->delist_after_days, err);
     if (status == ASSAY_OK)

@@ -4,6 +4,7 @@
 #define ASSAY_ENGINE_MARKET_H
 
 #include "engine/config.h"
+#include "engine/signal_bars.h"
 #include "market/panel.h"
 
 /* At `bar`, `symbol` has been silent for more than delist_after_days, or is told to be delisted. */
@@ -23,7 +24,8 @@ typedef struct assay_market {
     double
         periods_per_year; /* 252 for daily bars, 52 weekly, 12 monthly, 252 x median bars a day within the day */
     int64_t bar_length_us;
-    double *own_return_std; /* n_bars x stride, for slippage_model: impact; else NULL */
+    assay_signal_bars signal; /* what strategies see, where it is not the panel */
+    double *own_return_std;   /* n_bars x stride, for slippage_model: impact; else NULL */
 } assay_market;
 
 /* Works the market out for these settings. ASSAY_E_DATA: no bar in the period. ASSAY_E_NOMEM. */
@@ -31,6 +33,15 @@ ASSAY_NODISCARD assay_status assay_market_init(assay_market *market, const assay
                                                const assay_settings *settings, assay_error *err);
 /* Periods per year of the metrics: as set, else by the calendar. */
 double assay_market_periods_per_year(const assay_market *market, const assay_settings *settings);
+
+/* The panel that strategies see, and its bar as of bar t of the run. */
+static inline const assay_panel *assay_market_seen(const assay_market *m) {
+    return m->signal.panel != NULL ? m->signal.panel : m->panel;
+}
+
+static inline size_t assay_market_seen_bar(const assay_market *m, size_t t) {
+    return m->signal.panel != NULL ? m->signal.seen[t] : t;
+}
 
 void assay_market_reset(assay_market *market); /* frees what it owns */
 

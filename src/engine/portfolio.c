@@ -97,8 +97,8 @@ static assay_status open_features(assay_portfolio *p, const assay_bound_feature 
     if (shared != NULL && shared->prefix != NULL)
         return ASSAY_OK; /* the prefix has the row */
     if (shared != NULL && shared->features != NULL)
-        return assay_features_share(&p->features, p->market->panel, shared->features, n, err);
-    return assay_features_open(&p->features, p->market->panel, feature, n, err);
+        return assay_features_share(&p->features, assay_market_seen(p->market), shared->features, n, err);
+    return assay_features_open(&p->features, assay_market_seen(p->market), feature, n, err);
 }
 
 /* What the books borrow; again after the portfolio has moved. */
@@ -159,7 +159,7 @@ void assay_portfolio_reset(assay_portfolio *p) {
 assay_status assay_portfolio_step(assay_portfolio *p, size_t t, assay_error *err) {
     lend(p);
     if (p->market->rebalance[t] != 0 && p->features.n != 0)
-        assay_features_at(&p->features, t);
+        assay_features_at(&p->features, assay_market_seen_bar(p->market, t));
     for (uint32_t k = 0; k < p->n_books; k++) {
         if (k > 0) /* ids count on through all books */
             p->book[k].book->next_order_id = p->book[k - 1].book->next_order_id;

@@ -13,7 +13,7 @@ static const double room = 1 + 1e-12;
 bool assay_prefix_possible(const assay_config *config) {
     const assay_settings *s = &config->settings;
     const assay_threshold_form *form = config->strategy->threshold_form;
-    if (form == NULL)
+    if (form == NULL || s->signal_frequency[0] != '\0') /* its rows are of other bars than its prices */
         return false;
     const assay_signal_kind *above = &config->strategy->kinds[form->kind_above];
     const assay_signal_kind *below = &config->strategy->kinds[form->kind_below];
@@ -277,7 +277,7 @@ static assay_status serve_candidate(assay_stepper *st, size_t t, uint32_t symbol
                          .side = ASSAY_SIDE_BUY};
     double offered = assay_fillable(st, t, &order);
     double price = buy_price(s, x->fills.reference[symbol]);
-    double filled = assay_affordable(s, st->book->cash, offered, price, true);
+    double filled = assay_affordable(s, st->book->cash, offered, price, 0);
     if (filled == 0)
         return ASSAY_OK;
     assay_status status = assay_book_reserve_lot(&st->book, err);

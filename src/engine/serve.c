@@ -66,6 +66,18 @@ static double round_to_lots(const assay_settings *s, double quantity) {
     return s->lot_size > 0 ? floor(quantity / s->lot_size) * s->lot_size : quantity;
 }
 
+/* Shares of a position of the other side, which the order closes before it opens. */
+static double closable(const assay_stepper *st, const assay_order *order) {
+    const assay_position *position = assay_book_find_position(st->book, order->symbol);
+    bool other_side = position != NULL && (position->is_short != 0) == (order->side == ASSAY_SIDE_BUY);
+    return other_side ? position->quantity : 0;
+}
+
+/* A quantity that was cut: what opens in whole lots, what closes as it is. */
+static double cut_to_lots(const assay_settings *s, double quantity, double closes) {
+    return quantity <= closes ? quantity : closes + round_to_lots(s, quantity - closes);
+}
+
 /* How much of the order the bar's volume lets fill; 0: it waits. */
 double assay_fillable(const assay_stepper *st, size_t t, const assay_order *order) {
     const assay_settings *s = assay_stepper_settings(st);
@@ -80,7 +92,7 @@ double assay_fillable(const assay_stepper *st, size_t t, const assay_order *orde
     if (most < ASSAY_RESIDUE * limit) /* what rounding leaves of a bar is nothing */
         most = assay_min(most, 0);
     if (most < quantity && quantity - most >= ASSAY_RESIDUE * order->quantity)
-        quantity = order->reduces != 0 ? most : round_to_lots(s, most);
+        quantity = cut_to_lots(s, most, closable(st, order));
     if (order->reduces == 0)
         return quantity;
     const assay_position *position = assay_book_find_position(st->book, order->symbol);
@@ -90,18 +102,18 @@ double assay_fillable(const assay_stepper *st, size_t t, const assay_order *orde
                                                                                     : quantity;
 }
 
-/* The largest quantity that the cash can pay for, commission included; openings in whole lots. */
-static double payable(const assay_settings *s, double cash, double price, bool opens) {
+/* The largest quantity that the cash can pay for, commission included; what opens in whole lots. */
+static double payable(const assay_settings *s, double cash, double price, double closes) {
     double per_share = price * (1 + s->commission_pct) + s->commission_per_share;
     double quantity = cash / per_share;
     double proportional = quantity * price * s->commission_pct + quantity * s->commission_per_share;
     if (proportional < s->commission_min)
         quantity = assay_min(quantity, (cash - s->commission_min) / price);
-    return assay_max(opens ? round_to_lots(s, quantity) : quantity, 0);
+    return assay_max(cut_to_lots(s, quantity, closes), 0);
 }
 
 /* What cash makes of a buy: the whole quantity, a scaled one, or 0 (refused). */
-double assay_affordable(const assay_settings *s, double cash, double quantity, double price, bool opens) {
+double assay_affordable(const assay_settings *s, double cash, double quantity, double price, double closes) {
     double hopeless = s->min_scale_frac * quantity * price; /* what is payable at most is cash / price */
     if (cash * (1 + ASSAY_RESIDUE) < hopeless)
         return 0;
@@ -109,7 +121,7 @@ double assay_affordable(const assay_settings *s, double cash, double quantity, d
     if (cost <= cash * (1 + ASSAY_RESIDUE))
         return quantity;
     double scaled =
-        s->insufficient_cash == ASSAY_CASH_SKIP ? 0 : assay_min(payable(s, cash, price, opens), quantity);
+        s->insufficient_cash == ASSAY_CASH_SKIP ? 0 : assay_min(payable(s, cash, price, closes), quantity);
     return scaled < s->min_scale_frac * quantity || scaled <= ASSAY_RESIDUE * quantity ? 0 : scaled;
 }
 
@@ -120,7 +132,7 @@ static assay_status serve_one(assay_stepper *st, size_t t, const assay_served *s
     double quantity = served->quantity;
     assay_order *order = assay_book_orders(st->book) + served->order;
     if (order->side == ASSAY_SIDE_BUY) {
-        quantity = assay_affordable(s, st->book->cash, quantity, served->price, order->reduces == 0);
+        quantity = assay_affordable(s, st->book->cash, quantity, served->price, closable(st, order));
         if (quantity == 0)
             return assay_ledger_end_order(st, order, ASSAY_OUTCOME_INSUFFICIENT_CASH, err);
     }
@@ -185,7 +197,8 @@ static assay_status refuse_hopeless(assay_stepper *st, assay_served *served, siz
     assay_order *order = assay_book_orders(st->book);
     size_t n = 0;
     for (size_t i = 0; i < *n_served; i++) {
-        if (assay_affordable(s, cash, served[i].quantity, served[i].price, true) > 0) {
+        if (assay_affordable(s, cash, served[i].quantity, served[i].price,
+                             closable(st, &order[served[i].order])) > 0) {
             served[n++] = served[i];
         } else {
             assay_status status =

@@ -141,6 +141,10 @@ assay_status assay_stepper_init(assay_stepper *st, const assay_market *market, c
     st->beyond = calloc(p->stride, 1);
     bool whole = st->book != NULL && st->closings != NULL && st->openings != NULL && st->rank != NULL &&
                  st->candidate != NULL && st->blocked != NULL && st->beyond != NULL;
+    if (whole && market->signal.panel != NULL) {
+        st->decision_close = malloc(n * sizeof *st->decision_close);
+        whole = st->decision_close != NULL;
+    }
     if (whole && config->settings.combine == ASSAY_VOTE) {
         st->vote = malloc(n * sizeof *st->vote);
         whole = st->vote != NULL;
@@ -158,6 +162,7 @@ void assay_stepper_reset(assay_stepper *st) {
     free(st->blocked);
     free(st->beyond);
     free(st->vote);
+    free(st->decision_close);
     free(st->emitted.signal);
     free(st->dues.due);
 }

@@ -87,8 +87,9 @@ typedef struct assay_stepper {
     assay_served *closings, *openings;
     assay_ranked *rank;
     uint32_t *candidate;
-    uint8_t *beyond;     /* stride bytes */
-    double *volume_used; /* of the bar that volume_bar names; the portfolio's, NULL: not kept */
+    uint8_t *beyond;        /* stride bytes */
+    double *decision_close; /* n_symbols; NULL: closes of decisions are those of the bar */
+    double *volume_used;    /* of the bar that volume_bar names; the portfolio's, NULL: not kept */
     uint32_t *volume_bar;
     /* Cursors into the market's lists. */
     size_t next_event, next_silence;
@@ -156,8 +157,8 @@ ASSAY_NODISCARD assay_status assay_ledger_add_open_trades(assay_stepper *st, ass
 ASSAY_NODISCARD assay_status assay_serve_orders(assay_stepper *st, size_t t, assay_price_point point,
                                                 assay_error *err);
 
-/* What cash makes of a buy: the whole quantity, a scaled one, or 0 (refused). */
-double assay_affordable(const assay_settings *s, double cash, double quantity, double price, bool opens);
+/* What cash makes of a buy, of which `closes` shares close a short: the whole quantity, a scaled one, or 0 (refused). */
+double assay_affordable(const assay_settings *s, double cash, double quantity, double price, double closes);
 
 /* How much of an order the bar's volume lets fill; 0: it waits. */
 double assay_fillable(const assay_stepper *st, size_t t, const assay_order *order);

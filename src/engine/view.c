@@ -6,12 +6,26 @@
 #include "base/number.h"
 #include "market/universe.h"
 
+/* With signal_frequency strategies see coarser bars than those of the run. */
+static const assay_panel *seen_panel(const assay_view *view) {
+    return assay_market_seen(view->st->market);
+}
+
+static size_t seen_bar(const assay_view *view) {
+    return assay_market_seen_bar(view->st->market, view->t);
+}
+
+static int64_t bar_length(const assay_view *view) {
+    const assay_market *m = view->st->market;
+    return m->signal.panel != NULL ? assay_panel_bar_length(m->signal.panel) : m->bar_length_us;
+}
+
 size_t assay_view_n_symbols(const assay_view *view) {
     return view->st->market->panel->n_symbols;
 }
 
 int64_t assay_view_timestamp_us(const assay_view *view) {
-    return view->st->market->panel->timestamp_us[view->t];
+    return seen_panel(view)->timestamp_us[seen_bar(view)];
 }
 
 const double *assay_view_feature(const assay_view *view, uint32_t index) {
@@ -19,25 +33,25 @@ const double *assay_view_feature(const assay_view *view, uint32_t index) {
 }
 
 const double *assay_view_close(const assay_view *view) {
-    return assay_panel_row(view->st->market->panel, ASSAY_COLUMN_CLOSE, view->t);
+    return assay_panel_row(seen_panel(view), ASSAY_COLUMN_CLOSE, seen_bar(view));
 }
 
 const double *assay_view_column(const assay_view *view, int column) {
     if (column < 0 || column >= ASSAY_N_PRICE_COLUMNS)
         return NULL;
-    return assay_panel_row(view->st->market->panel, column, view->t);
+    return assay_panel_row(seen_panel(view), column, seen_bar(view));
 }
 
 double assay_view_adjusted_close(const assay_view *view, size_t symbol, size_t lag) {
     if (symbol >= assay_view_n_symbols(view))
         return ASSAY_NAN;
-    return assay_panel_adjusted_close(view->st->market->panel, symbol, view->t, lag);
+    return assay_panel_adjusted_close(seen_panel(view), symbol, seen_bar(view), lag);
 }
 
 double assay_view_adjusted(const assay_view *view, int column, size_t symbol, size_t lag) {
     if (symbol >= assay_view_n_symbols(view))
         return ASSAY_NAN;
-    return assay_panel_adjusted(view->st->market->panel, column, symbol, view->t, lag);
+    return assay_panel_adjusted(seen_panel(view), column, symbol, seen_bar(view), lag);
 }
 
 const char *assay_view_symbol(const assay_view *view, size_t symbol) {
@@ -64,17 +78,19 @@ const char *assay_view_sector_name(const assay_view *view, uint32_t sector) {
 
 size_t assay_view_own_bars(const assay_view *view, size_t symbol) {
     return symbol < assay_view_n_symbols(view)
-               ? assay_panel_own_count(view->st->market->panel, symbol, view->t)
+               ? assay_panel_own_count(seen_panel(view), symbol, seen_bar(view))
                : 0;
 }
 
 int64_t assay_view_known_until_us(const assay_view *view) {
-    return assay_view_timestamp_us(view) + view->st->market->bar_length_us;
+    const assay_panel *p = seen_panel(view);
+    return assay_panel_end_of(p, seen_bar(view), bar_length(view));
 }
 
 int64_t assay_view_known_before_us(const assay_view *view) {
-    const assay_market *m = view->st->market;
-    return view->t == 0 ? INT64_MIN : m->panel->timestamp_us[view->t - 1] + m->bar_length_us;
+    const assay_panel *p = seen_panel(view);
+    size_t t = seen_bar(view);
+    return t == 0 ? INT64_MIN : assay_panel_end_of(p, t - 1, bar_length(view));
 }
 
 uint64_t assay_view_times_asked(const assay_view *view) {
@@ -96,12 +112,18 @@ double assay_view_quantity(const assay_view *view, size_t symbol) {
 }
 
 double assay_view_bars_held(const assay_view *view, size_t symbol) {
-    const assay_panel *p = view->st->market->panel;
+    const assay_panel *p = seen_panel(view);
+    const assay_signal_bars *signal = &view->st->market->signal;
     const assay_position *position = position_of(view, symbol);
     if (position == NULL)
         return ASSAY_NAN;
-    uint32_t entry = assay_book_lots(view->st->book)[position->first_lot].entry_bar;
-    return (double)(assay_panel_own_count(p, symbol, view->t) - assay_panel_own_count(p, symbol, entry));
+    size_t entry = assay_book_lots(view->st->book)[position->first_lot].entry_bar, now = seen_bar(view);
+    if (signal->panel != NULL) {
+        while (entry < view->t && signal->of_bar[entry] == ASSAY_NO_COARSE)
+            entry++;
+        entry = signal->of_bar[entry] < now ? signal->of_bar[entry] : now;
+    }
+    return (double)(assay_panel_own_count(p, symbol, now) - assay_panel_own_count(p, symbol, entry));
 }
 
 double assay_view_unrealised_return(const assay_view *view, size_t symbol) {
@@ -127,7 +149,8 @@ double assay_view_equity(const assay_view *view) {
 /* Why a signal cannot be taken; false: it can. */
 static bool refuse(assay_signal_sink *sink, size_t symbol, uint32_t kind, double score, double strength,
                    double target_position) {
-    const assay_panel *p = sink->st->market->panel;
+    const assay_market *m = sink->st->market;
+    const assay_panel *p = m->panel;
     const assay_strategy *strategy = sink->asked->strategy;
     assay_error *why = &sink->reason;
     if (symbol >= p->n_symbols)
@@ -155,7 +178,8 @@ static bool refuse(assay_signal_sink *sink, size_t symbol, uint32_t kind, double
         sink->failed = assay_error_set(why, ASSAY_E_STRATEGY,
                                        "the signal for %s has no target_position, and neither has its kind",
                                        p->name[symbol]);
-    else if (isnan(p->column[ASSAY_COLUMN_CLOSE][sink->t * p->stride + symbol]))
+    else if (isnan(assay_panel_row(assay_market_seen(m), ASSAY_COLUMN_CLOSE,
+                                   assay_market_seen_bar(m, sink->t))[symbol]))
         sink->failed = assay_error_set(why, ASSAY_E_STRATEGY,
                                        "a signal for %s at a bar where it has no price", p->name[symbol]);
     return sink->failed != ASSAY_OK;

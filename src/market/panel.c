@@ -15,6 +15,7 @@ void assay_panel_destroy(assay_panel *panel) {
         return;
     free(panel->timestamp_us);
     free(panel->day);
+    free(panel->bar_end_us);
     free(panel->name_block);
     free(panel->name);
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++)
@@ -168,6 +169,8 @@ int64_t assay_panel_bar_length(const assay_panel *panel) {
     const int64_t day = ASSAY_US_PER_DAY;
     int64_t least = INT64_MAX;
     bool midnights = true;
+    if (panel->bar_length_us != 0)
+        return panel->bar_length_us;
     for (size_t t = 0; t < panel->n_bars; t++) {
         midnights = midnights && panel->timestamp_us[t] % day == 0;
         if (t > 0 && panel->timestamp_us[t] - panel->timestamp_us[t - 1] < least)

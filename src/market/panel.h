@@ -102,8 +102,12 @@ struct assay_panel {
     size_t n_delistings;
     uint32_t *epoch; /* of each bar; NULL: nothing changes */
     size_t n_epochs;
-    uint8_t *outside;         /* n_epochs x n_symbols; NULL: no universe */
-    uint32_t *dated_sector;   /* n_epochs x n_symbols; NULL: `sector` */
+    uint8_t *outside;       /* n_epochs x n_symbols; NULL: no universe */
+    uint32_t *dated_sector; /* n_epochs x n_symbols; NULL: `sector` */
+    /* bars that were made of others (resample.c) */
+    int64_t bar_length_us;    /* 0: the calendar says it */
+    int64_t *bar_end_us;      /* of each bar; NULL: timestamp + length */
+    char bars_name[32];       /* "": as they were */
     double *benchmark_return; /* n_bars; NULL: no benchmark */
     assay_panel_column *extra;
     size_t n_extra;
@@ -145,5 +149,10 @@ double assay_panel_adjusted(const assay_panel *panel, int column, size_t symbol,
 
 /* The length of a bar in microseconds: a day where all bars are at midnight, else the least gap of the calendar. */
 int64_t assay_panel_bar_length(const assay_panel *panel);
+
+/* When bar t ends and is known; `length_us` is the panel's bar length. */
+static inline int64_t assay_panel_end_of(const assay_panel *panel, size_t t, int64_t length_us) {
+    return panel->bar_end_us != NULL ? panel->bar_end_us[t] : panel->timestamp_us[t] + length_us;
+}
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "base/rng.h"
 #include "market/panel_extras.h"
+#include "market/resample.h"
 #include "market/universe.h"
 
 const char *assay_perturbation_name(int perturbation) {
@@ -260,6 +261,8 @@ assay_status assay_panel_perturb(const assay_panel *panel, size_t cut, assay_per
     assay_panel *to = NULL;
     if (status == ASSAY_OK)
         status = assay_panel_builder_finish(p.builder, &options, &to, NULL, err);
+    if (status == ASSAY_OK)
+        status = assay_panel_copy_bars(panel, to, err);
     if (status == ASSAY_OK)
         status = copy_sectors(panel, to, err);
     if (status == ASSAY_OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/dates.h"
+#include "market/sample_intraday.h"
 #include "market/sample_path.h"
 
 static const int32_t DAY_MIN = -719162; /* 0001-01-01 */
@@ -119,14 +120,21 @@ static void fill_calendar(int64_t start_us, size_t n_bars, int64_t *out_timestam
 /* The arrays that one symbol's rows are made in, and the common factors; one allocation. */
 typedef struct workspace {
     double *market, *sector[SAMPLE_N_SECTORS];
-    double *column[ASSAY_N_PRICE_COLUMNS];
-    int64_t *calendar, *timestamp_us;
-    uint32_t *symbol;
+    int64_t *calendar;
+    sample_rows rows;
 } workspace;
 
-static void *workspace_create(workspace *out_space, size_t n_bars) {
-    const size_t n_doubles = 1 + SAMPLE_N_SECTORS + ASSAY_N_PRICE_COLUMNS;
-    char *memory = malloc(n_bars * (n_doubles * sizeof(double) + 2 * sizeof(int64_t) + sizeof(uint32_t)));
+/* Most rows that a symbol can have. */
+static size_t most_rows(const assay_sample_spec *spec) {
+    size_t a_day =
+        spec->bar_minutes == 0 ? 1 : (SAMPLE_SESSION_MINUTES + spec->bar_minutes - 1) / spec->bar_minutes;
+    return spec->n_bars * a_day;
+}
+
+static void *workspace_create(workspace *out_space, size_t n_bars, size_t n_rows) {
+    size_t n_doubles = (1 + SAMPLE_N_SECTORS) * n_bars + ASSAY_N_PRICE_COLUMNS * n_rows;
+    char *memory =
+        malloc(n_doubles * sizeof(double) + (n_bars + n_rows) * sizeof(int64_t) + n_rows * sizeof(uint32_t));
     if (memory == NULL) {
         return NULL;
     }
@@ -135,12 +143,13 @@ static void *workspace_create(workspace *out_space, size_t n_bars) {
     for (int i = 0; i < SAMPLE_N_SECTORS; i++) {
         out_space->sector[i] = next += n_bars;
     }
-    for (int i = 0; i < ASSAY_N_PRICE_COLUMNS; i++) {
-        out_space->column[i] = next += n_bars;
+    next += n_bars;
+    for (int i = 0; i < ASSAY_N_PRICE_COLUMNS; i++, next += n_rows) {
+        out_space->rows.column[i] = next;
     }
-    out_space->calendar = (int64_t *)(void *)(next + n_bars);
-    out_space->timestamp_us = out_space->calendar + n_bars;
-    out_space->symbol = (uint32_t *)(void *)(out_space->timestamp_us + n_bars);
+    out_space->calendar = (int64_t *)(void *)next;
+    out_space->rows.timestamp_us = out_space->calendar + n_bars;
+    out_space->rows.symbol = (uint32_t *)(void *)(out_space->rows.timestamp_us + n_rows);
     return memory;
 }
 
@@ -154,7 +163,22 @@ static void fill_factors(const assay_sample_spec *spec, workspace *space) {
     }
 }
 
-static assay_status add_symbol(const assay_sample_spec *spec, size_t index, const workspace *space,
+/* The day's row, or its bars. */
+static void add_day(const assay_sample_spec *spec, const sample_bar *bar, int64_t day_us, uint32_t id,
+                    assay_rng *random, sample_rows *rows) {
+    const double values[ASSAY_N_PRICE_COLUMNS] = {bar->open, bar->high, bar->low, bar->close, bar->volume};
+    if (spec->bar_minutes != 0) {
+        sample_intraday_day(random, day_us, spec->bar_minutes, spec->clean, bar, id, rows);
+        return;
+    }
+    for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
+        rows->column[c][rows->n] = values[c];
+    }
+    rows->symbol[rows->n] = id;
+    rows->timestamp_us[rows->n++] = day_us;
+}
+
+static assay_status add_symbol(const assay_sample_spec *spec, size_t index, workspace *space,
                                assay_panel_builder *builder, assay_error *err) {
     char name[ASSAY_SAMPLE_SYMBOL_SIZE];
     assay_sample_symbol(index, name);
@@ -168,7 +192,10 @@ static assay_status add_symbol(const assay_sample_spec *spec, size_t index, cons
     const double *sector = space->sector[index % SAMPLE_N_SECTORS];
     sample_path path;
     sample_path_init(&path, spec->seed, index, spec->n_bars, spec->clean);
-    size_t n = 0;
+    assay_rng random;
+    sample_random_init(&random, spec->seed, (UINT64_C(1) << 40) + index);
+    sample_rows *to = &space->rows;
+    to->n = 0;
     for (size_t t = path.first_bar; t < spec->n_bars && t <= path.last_bar && status == ASSAY_OK; t++) {
         sample_bar bar;
         sample_path_step(&path, t, space->market[t], sector[t], &bar);
@@ -177,20 +204,15 @@ static assay_status add_symbol(const assay_sample_spec *spec, size_t index, cons
                                                    bar.cash_dividend, err);
         }
         if (bar.is_present) {
-            const double values[ASSAY_N_PRICE_COLUMNS] = {bar.open, bar.high, bar.low, bar.close, bar.volume};
-            for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
-                space->column[c][n] = values[c];
-            }
-            space->symbol[n] = id;
-            space->timestamp_us[n++] = space->calendar[t];
+            add_day(spec, &bar, space->calendar[t], id, &random, to);
         }
     }
     if (status != ASSAY_OK) {
         return status;
     }
-    assay_panel_rows rows = {.n_rows = n, .symbol = space->symbol, .timestamp_us = space->timestamp_us};
+    assay_panel_rows rows = {.n_rows = to->n, .symbol = to->symbol, .timestamp_us = to->timestamp_us};
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
-        rows.column[c] = space->column[c];
+        rows.column[c] = to->column[c];
     }
     return assay_panel_builder_add_rows(builder, &rows, err);
 }
@@ -200,9 +222,13 @@ static assay_status check_spec(const assay_sample_spec *spec, assay_error *err) 
         return assay_error_set(err, ASSAY_E_ARGUMENT, "a sample market has 1 to %d symbols, not %zu",
                                ASSAY_SAMPLE_MAX_SYMBOLS, spec->n_symbols);
     }
-    if (spec->n_bars < 1 || spec->n_bars > ASSAY_SAMPLE_MAX_BARS) {
+    if (spec->bar_minutes > SAMPLE_SESSION_MINUTES) {
+        return assay_error_set(err, ASSAY_E_ARGUMENT, "bars of a sample market last 1 to %d minutes, not %u",
+                               (int)SAMPLE_SESSION_MINUTES, spec->bar_minutes);
+    }
+    if (spec->n_bars < 1 || most_rows(spec) > ASSAY_SAMPLE_MAX_BARS) {
         return assay_error_set(err, ASSAY_E_ARGUMENT, "a sample market has 1 to %d bars, not %zu",
-                               ASSAY_SAMPLE_MAX_BARS, spec->n_bars);
+                               ASSAY_SAMPLE_MAX_BARS, most_rows(spec));
     }
     /* 1.5 calendar days a bar is more than weekends and holidays ever take, but for a fortnight's margin. */
     int32_t day = assay_day_of_us(spec->start_us);
@@ -224,7 +250,7 @@ assay_status assay_sample_build(const assay_sample_spec *spec, assay_panel_build
         return status;
     }
     workspace space;
-    void *memory = workspace_create(&space, spec->n_bars);
+    void *memory = workspace_create(&space, spec->n_bars, most_rows(spec));
     if (memory == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a sample market of %zu bars",
                                spec->n_bars);

@@ -121,7 +121,7 @@ static size_t first_bar_knowing(const assay_panel *p, int64_t us, int64_t bar_le
     size_t low = 0, high = p->n_bars;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (p->timestamp_us[middle] + bar_length <= us)
+        if (assay_panel_end_of(p, middle, bar_length) <= us)
             low = middle + 1;
         else
             high = middle;
@@ -443,7 +443,7 @@ assay_status assay_panel_copy_universe(const assay_panel *from, assay_panel *to,
                                        assay_error *err) {
     uint32_t *map = symbol_map(from, to);
     int32_t day = from->day[cut];
-    int64_t end_us = from->timestamp_us[cut] + assay_panel_bar_length(from);
+    int64_t end_us = assay_panel_bar_end_us(from, cut);
     assay_status status = map == NULL ? no_memory(from, err) : ASSAY_OK;
     if (status == ASSAY_OK && from->has_universe)
         status = copy_memberships(from, to, day, map, err);

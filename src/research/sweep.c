@@ -41,6 +41,7 @@ typedef struct worker_memory {
     double *matrix[ASSAY_MAX_FEATURES];
     uint32_t n_matrices;
     const planned_point *holds; /* whose features the matrices are; NULL: nobody's */
+    const assay_panel *holds_of;
 } worker_memory;
 
 typedef struct sweep {
@@ -68,10 +69,16 @@ static bool same_dates(const assay_date_list *a, const assay_date_list *b) {
     return a->n == b->n && (a->n == 0 || memcmp(a->us, b->us, a->n * sizeof *a->us) == 0);
 }
 
+static bool same_bars(const assay_settings *a, const assay_settings *b) {
+    return strcmp(a->resample, b->resample) == 0 && strcmp(a->signal_frequency, b->signal_frequency) == 0 &&
+           strcmp(a->session, b->session) == 0 && same_dates(&a->early_closes, &b->early_closes) &&
+           a->outside_session == b->outside_session && a->bar_label == b->bar_label;
+}
+
 static bool same_market(const assay_settings *a, const assay_settings *b) {
     return a->start_date == b->start_date && a->end_date == b->end_date &&
            a->delist_after_days == b->delist_after_days && a->rebalance_frequency == b->rebalance_frequency &&
-           same_dates(&a->rebalance_dates, &b->rebalance_dates) &&
+           same_dates(&a->rebalance_dates, &b->rebalance_dates) && same_bars(a, b) &&
            (a->slippage_model == ASSAY_SLIPPAGE_IMPACT) == (b->slippage_model == ASSAY_SLIPPAGE_IMPACT);
 }
 
@@ -188,7 +195,8 @@ static assay_status plan_points(sweep *sw, const assay_config *const *configs, a
 
 static assay_status need_features(const sweep *sw, worker_memory *memory, const planned_point *point,
                                   assay_error *err) {
-    if (memory->holds != NULL && compare_features(memory->holds, point) == 0)
+    const assay_panel *seen = assay_market_seen(&sw->market[point->market]);
+    if (memory->holds != NULL && memory->holds_of == seen && compare_features(memory->holds, point) == 0)
         return ASSAY_OK;
     memory->holds = NULL;
     for (; memory->n_matrices < point->n_features; memory->n_matrices++) {
@@ -200,9 +208,11 @@ static assay_status need_features(const sweep *sw, worker_memory *memory, const 
         memory->matrix[memory->n_matrices] = matrix;
     }
     assay_status status =
-        assay_features_compute(sw->panel, point->feature, point->n_features, memory->matrix, err);
-    if (status == ASSAY_OK)
+        assay_features_compute(seen, point->feature, point->n_features, memory->matrix, err);
+    if (status == ASSAY_OK) {
         memory->holds = point;
+        memory->holds_of = seen;
+    }
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit_bars.h"
 #include "audit_sql.h"
 #include "prices_table.h"
 #include "symbol_changes.h"
@@ -278,6 +279,12 @@ static assay_status read_market(assay_store *store, assay_error *err) {
                             .n_symbols = universe.n_symbols,
                             .end_us = universe.end_us,
                             .frequency = universe.frequency[0] == '\0' ? NULL : universe.frequency};
+    bool made = false;
+    status = assay_audit_make_bars(store, &spec, &made, err);
+    if (status != ASSAY_OK || made) {
+        universe_reset(&universe);
+        return status;
+    }
     assay_wanted_symbols wanted = {0};
     table = (assay_prices_table){0};
     status = assay_symbol_changes_load(store, err);

@@ -18,6 +18,10 @@ typedef struct assay_check_sql {
 
 const assay_check_sql *assay_check_kind_sql(size_t index);
 
+/* What makes the tables behind assay_check_rows, a NULL ends them (check_tables.c). The first gets the files as $1, the second
+ * makes the events of prices, to which those of corporate_actions are added before the third. */
+extern const char *const assay_check_statements[];
+
 /* Makes the tables assay_check_rows, _dups, _bars, _events, _calendar, _jumps of the connection, and sets the thresholds as
  * its variables; drops what an earlier check left. Fills the report's totals. */
 ASSAY_NODISCARD assay_status assay_check_stage(assay_store *store, const assay_check_spec *spec,

@@ -144,6 +144,21 @@ static int64_t day_begin(int64_t us) {
     return assay_day_of_us(us) * ASSAY_US_PER_DAY;
 }
 
+/* When a row of a bar is known. Where bars know their ends, the row's is the first at or after its time, and it is known just
+ * before that ends: a session may end after the next date has begun. */
+static int64_t end_of_its_bar(const assay_panel *panel, int64_t time) {
+    size_t low = 0, high = panel->n_bars;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (panel->timestamp_us[middle] < time) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return panel->bar_end_us == NULL || low == panel->n_bars ? time : panel->bar_end_us[low] - 1;
+}
+
 static assay_status take_row(const column_search *s, column_batch *b, const assay_cursor *cursor,
                              assay_error *err) {
     char name[256];
@@ -167,6 +182,9 @@ static assay_status take_row(const column_search *s, column_batch *b, const assa
         .timestamp_us = time,
         .version_us = assay_cursor_is_null(cursor, 3) ? INT64_MIN : assay_cursor_int(cursor, 3),
         .symbol = (uint32_t)symbol};
+    if (b->kind->has_frequencies && assay_cursor_is_null(cursor, 2)) {
+        row.available_us = end_of_its_bar(s->panel, time);
+    }
     assay_status status = assay_dated_rows_add(&b->rows, row, &value, err);
     for (size_t i = 0; status == ASSAY_OK && i < b->n_values; i++) {
         double number = assay_cursor_double(cursor, 4 + i);
@@ -319,7 +337,7 @@ assay_status assay_store_load_columns(assay_store *store, assay_panel *panel, co
     const char *frequency = spec->frequency == NULL ? "1d" : spec->frequency;
     column_search s = {.store = store, .panel = panel, .spec = spec, .names = names, .n = n};
     assay_frequency_name(frequency, strlen(frequency), s.frequency);
-    s.end_us = panel->timestamp_us[panel->n_bars - 1] + assay_panel_bar_length(panel);
+    s.end_us = assay_panel_bar_end_us(panel, panel->n_bars - 1);
     s.found = calloc(n, sizeof *s.found);
     s.empty_in = calloc(n, sizeof *s.empty_in);
     bool whole = s.found != NULL && s.empty_in != NULL;

@@ -82,10 +82,9 @@ static assay_status read_sectors(assay_store *store, const assay_keyed_table *ta
         assay_wanted_symbols_reset(&wanted);
         return status;
     }
-    const assay_arg args[3] = {
-        assay_arg_list((const char *const *)table->files.path, table->files.count),
-        assay_arg_list(wanted.name, wanted.n_names),
-        assay_arg_timestamp(panel->timestamp_us[panel->n_bars - 1] + assay_panel_bar_length(panel))};
+    const assay_arg args[3] = {assay_arg_list((const char *const *)table->files.path, table->files.count),
+                               assay_arg_list(wanted.name, wanted.n_names),
+                               assay_arg_timestamp(assay_panel_bar_end_us(panel, panel->n_bars - 1))};
     assay_sql sql = {0};
     assay_cursor cursor;
     assay_error first;

@@ -149,6 +149,24 @@ static assay_status one_pass(assay_store *store, const assay_prices_table *table
     return status;
 }
 
+/* Bars of minutes and hours last as long as their frequency says: gaps of the calendar can only say how long at most. */
+static void set_bar_length(assay_panel *panel, const char *frequency) {
+    char *unit = NULL;
+    long long n = strtoll(frequency, &unit, 10);
+    bool minutes = strcmp(unit, "m") == 0;
+    if (n > 0 && n <= 1440 && (minutes || strcmp(unit, "h") == 0)) {
+        assay_panel_set_bar_length(panel, n * (minutes ? 60 : 3600) * INT64_C(1000000));
+    }
+}
+
+static assay_status make_bars(const assay_bars_spec *spec, assay_panel **panel, assay_error *err) {
+    assay_panel *made = NULL;
+    assay_status status = assay_panel_resample(*panel, spec, &made, err);
+    assay_panel_destroy(*panel);
+    *panel = made;
+    return status;
+}
+
 assay_status assay_store_load_panel(assay_store *store, const assay_load_spec *spec, assay_panel **out_panel,
                                     assay_load_report *out_report, assay_error *err) {
     if (store == NULL || spec == NULL || out_panel == NULL) {
@@ -186,6 +204,12 @@ assay_status assay_store_load_panel(assay_store *store, const assay_load_spec *s
         } else if (status != ASSAY_OK) {
             status = assay_error_set(err, status, "%s", first.message);
         }
+    }
+    if (status == ASSAY_OK) {
+        set_bar_length(*out_panel, store->frequency);
+    }
+    if (status == ASSAY_OK && spec->bars != NULL) {
+        status = make_bars(spec->bars, out_panel, err);
     }
     assay_prices_table_reset(&table);
     assay_wanted_symbols_reset(&wanted);

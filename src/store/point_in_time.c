@@ -70,6 +70,7 @@ static bool is_superseded(const assay_dated_rows *rows, size_t i, size_t end) {
 
 /* When the bars end, and how long values live. */
 typedef struct bar_clock {
+    const assay_panel *panel;
     const int64_t *bar_us;
     size_t n_bars, n_symbols;
     int64_t bar_length_us, max_age_us;
@@ -94,7 +95,8 @@ static void spread_symbol(const assay_dated_rows *rows, size_t begin, size_t end
     size_t i = begin;
     for (size_t t = 0; t < clock->n_bars; t++) {
         int64_t now = clock->bar_us[t];
-        for (; i < end && rows->row[i].available_us < now + clock->bar_length_us; i++) {
+        int64_t bar_end = assay_panel_end_of(clock->panel, t, clock->bar_length_us);
+        for (; i < end && rows->row[i].available_us < bar_end; i++) {
             if (!is_superseded(rows, i, end)) {
                 take_value(&known, &rows->row[i], rows->value[rows->row[i].number * rows->n_values + column]);
             }
@@ -106,8 +108,9 @@ static void spread_symbol(const assay_dated_rows *rows, size_t begin, size_t end
 
 void assay_dated_rows_spread(assay_dated_rows *rows, const assay_panel *panel, int64_t max_age_us,
                              double *const *out_columns) {
-    const bar_clock clock = {panel->timestamp_us, panel->n_bars, panel->n_symbols,
-                             assay_panel_bar_length(panel), max_age_us};
+    const bar_clock clock = {
+        panel,     panel->timestamp_us, panel->n_bars, panel->n_symbols, assay_panel_bar_length(panel),
+        max_age_us};
     sort_rows(rows);
     for (size_t c = 0; c < rows->n_values; c++) {
         for (size_t i = 0; i < panel->n_bars * panel->n_symbols; i++) {

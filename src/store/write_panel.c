@@ -10,10 +10,12 @@
 #include "import_merge.h"
 #include "import_stage.h"
 #include "market/panel.h"
+#include "prices_table.h"
 #include "row_source.h"
 
 typedef struct panel_rows {
     const assay_panel *panel;
+    const assay_panel *source; /* of the events: another panel of the same symbols, or the same */
     duckdb_string_t *symbol;
 } panel_rows;
 
@@ -61,7 +63,7 @@ static bool fill_prices(const void *context, size_t column, size_t first, size_t
 
 static bool fill_events(const void *context, size_t column, size_t first, size_t n, duckdb_vector vector) {
     const panel_rows *rows = context;
-    const assay_panel_event *event = rows->panel->event + first;
+    const assay_panel_event *event = rows->source->event + first;
     void *data = duckdb_vector_get_data(vector);
     duckdb_string_t *text = data;
     int64_t *time = data;
@@ -133,7 +135,8 @@ assay_status assay_store_write_panel(assay_store *store, const assay_panel *pane
         return assay_error_set(err, ASSAY_E_ARGUMENT, "assay_store_write_panel needs a store and a panel");
     }
     assay_store_all_threads(store);
-    panel_rows rows = {.panel = panel, .symbol = malloc((panel->n_symbols + 1) * sizeof *rows.symbol)};
+    panel_rows rows = {
+        .panel = panel, .source = panel, .symbol = malloc((panel->n_symbols + 1) * sizeof *rows.symbol)};
     if (rows.symbol == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the panel");
     }
@@ -143,6 +146,100 @@ assay_status assay_store_write_panel(assay_store *store, const assay_panel *pane
     assay_status status = stage_panel(store, &rows, err);
     if (status == ASSAY_OK) {
         status = assay_import_publish(store, "assay", partition, false, &report, err);
+    }
+    assay_import_stage_drop(store);
+    free(rows.symbol);
+    return status;
+}
+
+/* --- coarser bars --- */
+
+/* The bars' rows under a frequency of their own, in the currency of their symbol. */
+static assay_status stage_bars(assay_store *store, const panel_rows *rows, const char *frequency,
+                               const assay_prices_table *table, assay_error *err) {
+    assay_row_job job = {.column = price_columns,
+                         .n_columns = sizeof price_columns / sizeof *price_columns,
+                         .n_rows = rows->panel->n_bars * rows->panel->n_symbols,
+                         .fill = fill_prices,
+                         .context = rows};
+    const assay_typed_column *currency = &table->column[ASSAY_PRICES_CURRENCY];
+    const assay_arg args[2] = {assay_arg_text(frequency),
+                               assay_arg_list((const char *const *)table->files.path, table->files.count)};
+    assay_sql sql = {0};
+    assay_sql_add(
+        &sql,
+        "CREATE TEMP TABLE assay_stage AS SELECT r.*, NULL::DOUBLE AS dividend, NULL::DOUBLE AS split, "
+        "$1::VARCHAR AS frequency, coalesce(c.currency, (SELECT any_value(CAST(%s AS "
+        "VARCHAR)) FROM read_parquet($2, union_by_name=true, hive_partitioning=false)), 'USD') AS currency "
+        "FROM assay_rows() r LEFT JOIN "
+        "(SELECT %s AS of_symbol, any_value(CAST(%s AS VARCHAR)) AS currency FROM read_parquet($2, "
+        "union_by_name=true, hive_partitioning=false) GROUP BY 1) c ON c.of_symbol = r.symbol WHERE "
+        "coalesce(open, high, low, close, volume) IS NOT NULL",
+        currency->present ? currency->read : "'USD'", table->column[ASSAY_PRICES_SYMBOL].read,
+        currency->present ? currency->read : "'USD'");
+    assay_import_stage_drop(store);
+    assay_status status = assay_row_source_run(store, &job, sql.failed ? NULL : sql.text, args, 2,
+                                               "cannot write the bars", err);
+    assay_sql_reset(&sql);
+    return status;
+}
+
+/* Splits and dividends that price rows carry are of these rows alone: other bars find them in corporate_actions. */
+static assay_status stage_row_events(assay_store *store, const panel_rows *rows, assay_error *err) {
+    assay_row_job job = {.column = event_columns,
+                         .n_columns = sizeof event_columns / sizeof *event_columns,
+                         .n_rows = rows->source->n_events,
+                         .fill = fill_events,
+                         .context = rows};
+    assay_files files;
+    assay_sql sql = {0};
+    assay_status status = assay_files_list(store->folder, "corporate_actions", &files, err);
+    if (status != ASSAY_OK) {
+        return status;
+    }
+    const assay_arg list = assay_arg_list((const char *const *)files.path, files.count);
+    assay_sql_add(&sql, "CREATE TEMP TABLE assay_events_new AS SELECT * FROM assay_rows() n");
+    if (files.count > 0) {
+        assay_sql_add(&sql, " WHERE NOT EXISTS (SELECT 1 FROM read_parquet($1, union_by_name=true, "
+                            "hive_partitioning=false) e WHERE e.symbol = n.symbol AND "
+                            "CAST(e.ex_date AS DATE) = CAST(n.ex_date AS DATE))");
+    }
+    assay_sql_add(&sql, " ORDER BY ALL");
+    status = assay_row_source_run(store, &job, sql.failed ? NULL : sql.text, &list, files.count > 0 ? 1 : 0,
+                                  "cannot write the corporate actions", err);
+    assay_sql_reset(&sql);
+    assay_files_reset(&files);
+    return status;
+}
+
+assay_status assay_store_write_bars(assay_store *store, const assay_panel *bars, const assay_panel *source,
+                                    assay_import_report *out_report, assay_error *err) {
+    if (store == NULL || bars == NULL || source == NULL || bars->bars_name[0] == '\0') {
+        return assay_error_set(
+            err, ASSAY_E_ARGUMENT,
+            "assay_store_write_bars needs a store, resampled bars and what they were made of");
+    }
+    assay_store_all_threads(store);
+    *out_report = (assay_import_report){0};
+    panel_rows rows = {
+        .panel = bars, .source = source, .symbol = malloc((bars->n_symbols + 1) * sizeof *rows.symbol)};
+    if (rows.symbol == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the bars");
+    }
+    for (size_t i = 0; i < bars->n_symbols; i++) {
+        rows.symbol[i] = assay_row_text(bars->name[i]);
+    }
+    assay_prices_table table;
+    assay_status status = assay_prices_table_open(store, &table, err);
+    if (status == ASSAY_OK) {
+        status = stage_bars(store, &rows, bars->bars_name, &table, err);
+    }
+    if (status == ASSAY_OK) {
+        status = stage_row_events(store, &rows, err);
+    }
+    assay_prices_table_reset(&table);
+    if (status == ASSAY_OK) {
+        status = assay_import_publish(store, "resample", ASSAY_PARTITION_KEEP, false, out_report, err);
     }
     assay_import_stage_drop(store);
     free(rows.symbol);

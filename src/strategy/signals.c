@@ -198,7 +198,7 @@ static size_t deciding_bar(const assay_panel *panel, int64_t bar_length, int64_t
     size_t low = 0, high = panel->n_bars;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (panel->timestamp_us[middle] + bar_length <= timestamp_us)
+        if (assay_panel_end_of(panel, middle, bar_length) <= timestamp_us)
             low = middle + 1;
         else
             high = middle;

@@ -21,6 +21,7 @@ COMMANDS = [
     "sample",
     "import",
     "indicators",
+    "resample",
     "strategies",
     "run",
     "optimize",

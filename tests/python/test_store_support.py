@@ -31,6 +31,7 @@ class LoadSpec(ctypes.Structure):
         ("frequency", ctypes.c_char_p),
         ("on_bad_data", ctypes.c_int),
         ("signal_prices", ctypes.c_int),
+        ("bars", ctypes.c_void_p),
     ]
 
 

@@ -183,6 +183,76 @@ static void cheats_are_caught(void **state) {
     assay_panel_destroy(panel);
 }
 
+/* --- coarser bars that strategies see --- */
+
+/* The daily bar of a bar of the run, or the one before it, behind the view's back: today's close in the morning. */
+static assay_status daily_on_bar(void *state, const double *params, const assay_view *view,
+                                 assay_signal_sink *sink, assay_error *err) {
+    const assay_signal_bars *signal = &view->st->market->signal;
+    size_t k = signal->of_bar[view->t] - (*(cheat *const *)state == honest ? 1 : 0);
+    (void)params;
+    for (size_t s = 0; s < signal->panel->n_symbols && k > 0 && k < signal->panel->n_bars; s++) {
+        double x = close_at(signal->panel, k, s) - close_at(signal->panel, k - 1, s);
+        bool seen = !isnan(close_at(signal->panel, signal->seen[view->t], s));
+        assay_status status = isnan(x) || !seen || x == 0
+                                  ? ASSAY_OK
+                                  : assay_signal_emit(sink, s, x > 0 ? 0U : 1U, x, fabs(x), 1, NO_VALUE, err);
+        if (status != ASSAY_OK)
+            return status;
+    }
+    return ASSAY_OK;
+}
+
+/* The bars of a random market, 5 a day from 14:00 on. */
+static assay_panel *intraday_panel(void) {
+    const random_spec spec = {.seed = 5, .n_bars = 400, .n_symbols = 8, .gap = 0.05, .event = 0.005};
+    matrix_market market = random_market(&spec);
+    for (size_t t = 0; t < market.n_bars; t++)
+        market.timestamp_us[t] =
+            day_us((int)(t / 25 * 7 + t / 5 % 5)) + (14 + (int64_t)(t % 5)) * INT64_C(3600000000);
+    assay_panel *panel = panel_of_market(&market, NULL, market.n_bars);
+    free_market(&market);
+    return panel;
+}
+
+static void a_daily_close_in_the_morning_is_caught(void **state) {
+    (void)state;
+    assay_panel *panel = intraday_panel();
+    const char *const settings[] = {"signal_frequency", "1d", NULL};
+    cheat *const values[2] = {honest, tomorrows_close};
+    for (int i = 0; i < 2; i++) {
+        assay_strategy strategy = cheat_strategy(&values[i]);
+        strategy.on_bar = daily_on_bar;
+        assay_verify_report report = verify(panel, &strategy, settings);
+        if ((report.n_failed_runs == 0) != (i == 0))
+            fail_msg("%zu of %zu runs differ: %s", report.n_failed_runs, report.n_runs, report.first);
+    }
+    /* and what ships is blind, whatever it sees the days of */
+    const assay_bars_spec session = {.session = "14:00-19:00 UTC"};
+    assay_panel *inside = NULL;
+    assay_error err = {0};
+    if (assay_panel_resample(panel, &session, &inside, &err) != ASSAY_OK)
+        fail_msg("%s", err.message);
+    const char *const with_session[] = {"signal_frequency", "1d", "session", "14:00-19:00 UTC", NULL};
+    const assay_strategy *momentum = assay_strategy_find("momentum", &err);
+    assert_non_null(momentum);
+    for (int i = 0; i < 2; i++) {
+        assay_config *config = config_of(momentum, i == 0 ? settings : with_session);
+        assay_verify_report report;
+        const assay_verify_spec cuts = {.n_cuts = 20, .seed = 3};
+        if (assay_config_set(config, "lookback", "5", &err) != ASSAY_OK ||
+            assay_config_set(config, "threshold", "0.01", &err) != ASSAY_OK ||
+            assay_verify_config(i == 0 ? panel : inside, config, &cuts, &report, &err) != ASSAY_OK)
+            fail_msg("%s", err.message);
+        assert_true(report.n_signals > 100);
+        if (report.n_failed_runs != 0)
+            fail_msg("%s", report.first);
+        assay_config_destroy(config);
+    }
+    assay_panel_destroy(inside);
+    assay_panel_destroy(panel);
+}
+
 static void expect_blind(const char *what, assay_verify_report report) {
     if (report.n_failed_runs != 0)
         fail_msg("%s: %s", what, report.first);
@@ -356,6 +426,7 @@ static void refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cheats_are_caught),
+        cmocka_unit_test(a_daily_close_in_the_morning_is_caught),
         cmocka_unit_test(built_in_strategies_are_blind),
         cmocka_unit_test(ensembles_are_blind),
         cmocka_unit_test(rules_are_blind),
