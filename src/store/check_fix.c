@@ -354,12 +354,11 @@ static assay_status write_into(assay_store *store, const char *folder, assay_err
     assay_status status = assay_prices_table_open(store, &table, err);
     const char **file = status == ASSAY_OK ? malloc((table.files.count + 1) * sizeof *file) : NULL;
     left_out left = {.store = store, .file = file};
-    if (status == ASSAY_OK && file == NULL) {
-        status = assay_error_set(err, ASSAY_E_NOMEM, "%s: out of memory", what);
+    if (file == NULL) {
+        assay_prices_table_reset(&table);
+        return status == ASSAY_OK ? assay_error_set(err, ASSAY_E_NOMEM, "%s: out of memory", what) : status;
     }
-    if (status == ASSAY_OK) {
-        status = find_changed(store, &table.files, file, &left.n, err);
-    }
+    status = find_changed(store, &table.files, file, &left.n, err);
     if (status == ASSAY_OK) {
         status =
             assay_query_int(store->connection,
@@ -417,8 +416,10 @@ assay_status assay_store_fix(assay_store *store, const assay_check_spec *spec, c
     *out_changes = NULL;
     assay_check_report totals = {0};
     assay_change_list *list = calloc(1, sizeof *list);
-    assay_status status = list == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the changes")
-                                       : assay_check_stage(store, spec, &totals, err);
+    if (list == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the changes");
+    }
+    assay_status status = assay_check_stage(store, spec, &totals, err);
     if (status == ASSAY_OK) {
         status = stage_changes(store, spec, err);
     }

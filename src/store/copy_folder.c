@@ -95,7 +95,7 @@ static assay_status copy_below(const copying *job, const char *below, int depth,
             assay_error_set(err, ASSAY_E_IO, "cannot read the folder %s: %s", folder == NULL ? below : folder,
                             depth > MAX_DEPTH ? "folders lie too deep in each other" : strerror(errno));
     }
-    for (const struct dirent *item; status == ASSAY_OK && (item = readdir(dir)) != NULL;) {
+    for (const struct dirent *item; dir != NULL && status == ASSAY_OK && (item = readdir(dir)) != NULL;) {
         if (item->d_name[0] == '.') {
             continue;
         }
