@@ -68,10 +68,10 @@ _assay_options() {
     resample) echo "--db --symbols --frequency --session --early-closes --outside --label --partial --threads --quiet --help" ;;
     indicators) echo "--db --symbols --column --start --end --frequency --threads --quiet --help" ;;
     strategies) echo "--settings --format --db --help" ;;
-    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --resample --no-store --quiet --help" ;;
-    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --resample --no-store --quiet --help" ;;
-    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --frequency --resample --no-store --quiet --help" ;;
-    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --frequency --resample --quiet --help" ;;
+    run) echo "--each --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --block-bars --frequency --resample --no-store --quiet --help" ;;
+    optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --memory --block-bars --frequency --resample --no-store --quiet --help" ;;
+    walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --block-bars --frequency --resample --no-store --quiet --help" ;;
+    verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --block-bars --frequency --resample --quiet --help" ;;
     check) echo "--db --symbols --start --end --frequency --kinds --threshold --on-bad-data --strict --fix --fix-kinds --dry-run --limit --list --format --threads --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show | sql) echo "--db --format --help" ;;

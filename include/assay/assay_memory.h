@@ -20,9 +20,16 @@ extern "C" {
  * ASSAY_E_ARGUMENT: a name that is too long. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_memory_limit(size_t bytes, const char *folder, assay_error *err);
 
+/* n > 0: every matrix lies in a file whatever its size, the prices are read and the bars of a run are walked n at a time, and
+ * all pages are given back after each n. 0: the default, as the limit has it. */
+ASSAY_API void assay_memory_block_bars(size_t n);
+
 typedef struct assay_memory_use {
     size_t limit, in_memory, in_files; /* bytes; large blocks alone */
-    const char *folder;                /* for files */
+    size_t block_bars;
+    const char *folder; /* for files */
+    const char
+        *refusal; /* why the last file could not be had; "": none was refused. Until the next refusal */
 } assay_memory_use;
 ASSAY_API assay_memory_use assay_memory_used(void);
 

@@ -35,7 +35,9 @@ static struct {
     size_t in_memory, in_files; /* bytes of large blocks */
     size_t limit;               /* of the process; 0: not set so far */
     size_t large;               /* least size that is counted */
+    size_t block_bars;          /* not 0: every block lies in a file */
     char folder[MOST_PATH];
+    char refusal[MOST_PATH + 200];
     bool has_keeper; /* the thread that gives memory back is running */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER, .large = LARGE};
 
@@ -89,8 +91,12 @@ assay_status assay_memory_limit(size_t bytes, const char *folder, assay_error *e
 assay_memory_use assay_memory_used(void) {
     pthread_mutex_lock(&all.lock);
     set_defaults();
-    assay_memory_use use = {
-        .limit = all.limit, .in_memory = all.in_memory, .in_files = all.in_files, .folder = all.folder};
+    assay_memory_use use = {.limit = all.limit,
+                            .in_memory = all.in_memory,
+                            .in_files = all.in_files,
+                            .block_bars = all.block_bars,
+                            .folder = all.folder,
+                            .refusal = all.refusal};
     pthread_mutex_unlock(&all.lock);
     return use;
 }
@@ -98,6 +104,13 @@ assay_memory_use assay_memory_used(void) {
 void assay_memory_count_from(size_t bytes) {
     pthread_mutex_lock(&all.lock);
     all.large = bytes;
+    pthread_mutex_unlock(&all.lock);
+}
+
+void assay_memory_block_bars(size_t n) {
+    pthread_mutex_lock(&all.lock);
+    all.block_bars = n;
+    all.large = n != 0 ? 1 : LARGE;
     pthread_mutex_unlock(&all.lock);
 }
 
@@ -113,17 +126,26 @@ static size_t resident(void) {
     return known ? (size_t)pages * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-/* Unmaps the pages of all files; what was written stays in the file, and comes back when it is read. Returns whether there is
- * still one. */
+/* Under the lock. Unmaps the pages of all files; what was written stays in the file, and comes back when it is read. */
+static void unmap_pages(void) {
+    for (size_t i = 0; i < all.n; i++) {
+        if (all.block[i].in_file)
+            (void)madvise(all.block[i].at, all.block[i].size, MADV_DONTNEED);
+    }
+}
+
+void assay_block_give_back(void) {
+    pthread_mutex_lock(&all.lock);
+    unmap_pages();
+    pthread_mutex_unlock(&all.lock);
+}
+
+/* Where too much is resident. Returns whether there is still a file. */
 static bool give_back(void) {
     pthread_mutex_lock(&all.lock);
     bool some = all.in_files != 0;
-    if (some && resident() > all.limit / 4 * 3) {
-        for (size_t i = 0; i < all.n; i++) {
-            if (all.block[i].in_file)
-                (void)madvise(all.block[i].at, all.block[i].size, MADV_DONTNEED);
-        }
-    }
+    if (some && resident() > all.limit / 4 * 3)
+        unmap_pages();
     all.has_keeper = some;
     pthread_mutex_unlock(&all.lock);
     return some;
@@ -165,12 +187,18 @@ static int open_nameless(const char *folder) {
 /* The disk's room is taken at once: a disk that is full later would end the program. */
 static void *map_file(const char *folder, size_t size) {
     int fd = open_nameless(folder);
-    if (fd < 0)
-        return NULL;
     void *at = MAP_FAILED;
-    if (posix_fallocate(fd, 0, (off_t)size) == 0)
+    int why = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)size);
+    if (why == 0) {
         at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    (void)close(fd);
+        why = at == MAP_FAILED ? errno : 0;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    if (why != 0)
+        snprintf(all.refusal, sizeof all.refusal,
+                 "the folder %s takes no file of %zu MiB (%s): make room, or name another with ASSAY_TMPDIR",
+                 folder, (size >> 20) + 1, strerror(why));
     return at == MAP_FAILED ? NULL : at;
 }
 
@@ -192,11 +220,24 @@ static bool remember(void *at, size_t size, bool in_file) {
     return true;
 }
 
+/* Under the lock. */
+static bool goes_to_file(size_t size) {
+    set_defaults();
+    return size >= all.large && (all.block_bars != 0 || all.in_memory + size > all.limit / 2);
+}
+
+bool assay_block_goes_to_file(size_t bytes) {
+    pthread_mutex_lock(&all.lock);
+    bool in_file = goes_to_file(bytes);
+    pthread_mutex_unlock(&all.lock);
+    return in_file;
+}
+
 static void *alloc_large(size_t size) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     pthread_mutex_lock(&all.lock);
     set_defaults();
-    bool in_file = all.in_memory + size > all.limit / 2;
+    bool in_file = goes_to_file(size);
     size_t mapped = (size + page - 1) / page * page;
     void *at = in_file ? map_file(all.folder, mapped) : assay_aligned_alloc(size, 1);
     if (at != NULL && !remember(at, in_file ? mapped : size, in_file)) {
@@ -216,6 +257,28 @@ void *assay_block_alloc(size_t count, size_t size) {
     if (size != 0 && count > SIZE_MAX / 2 / size)
         return NULL;
     return count * size < all.large ? assay_aligned_alloc(count, size) : alloc_large(count * size);
+}
+
+void *assay_block_calloc(size_t count, size_t size) {
+    if (size != 0 && count > SIZE_MAX / 2 / size)
+        return NULL;
+    if (count * size < all.large)
+        return calloc(count, size);
+    void *at = alloc_large(count * size);
+    if (at != NULL)
+        memset(at, 0, count * size);
+    return at;
+}
+
+/* Small arrays grow in place, where realloc can. */
+assay_status assay_block_reserve(void **block, size_t *capacity, size_t needed, size_t element_size,
+                                 assay_error *err) {
+    size_t before = *capacity * element_size;
+    if (needed <= *capacity)
+        return ASSAY_OK;
+    bool is_small = before < all.large && 2 * needed <= all.large / element_size;
+    return is_small ? assay_array_reserve(block, capacity, needed, element_size, err)
+                    : assay_array_reserve_aligned(block, capacity, needed, element_size, err);
 }
 
 void assay_block_free(void *at) {

@@ -54,6 +54,8 @@ int cli_usage_error(const cli_command *command, const char *format, ...) {
 
 int cli_fail(const assay_error *err) {
     cli_message("%s", err->message);
+    if (err->status == ASSAY_E_NOMEM && assay_memory_used().refusal[0] != '\0')
+        cli_message("%s", assay_memory_used().refusal);
     switch (err->status) {
     case ASSAY_E_CONFIG:
     case ASSAY_E_ARGUMENT:

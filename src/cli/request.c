@@ -434,6 +434,12 @@ bool cli_take_common(const cli_args *args, cli_common *c) {
         return cli_read_format(args, true, &c->format);
     if (strcmp(args->option, "threads") == 0)
         return cli_read_whole(args, 0, 1024, &c->n_threads);
+    if (strcmp(args->option, "block-bars") == 0) {
+        uint64_t n = 0;
+        bool is_good = cli_read_whole(args, 1, UINT32_MAX, &n);
+        assay_memory_block_bars(is_good ? (size_t)n : 0);
+        return is_good;
+    }
     if (strcmp(args->option, "memory") == 0) {
         if (cli_set_memory(args->value))
             return true;

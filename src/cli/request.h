@@ -39,12 +39,13 @@ typedef struct cli_common {
         {"config", "FILE", "a YAML configuration; options override it"}, {"format", "FORMAT", format_help},  \
         {"threads", "N", threads_help},                                                                      \
         {"memory", "SIZE", "how much to take before data lie in files (2G, 500M; half of\nthe machine's)"},  \
+        {"block-bars", "N", "all data lie in files, and go back there after every N bars"},                  \
         {"frequency", "F", "which frequency, where the prices have several"},                                \
         {"resample", "F", "run on coarser bars made of them: 5m, 1h, 1d, 1w, 1mo, 1q, 1y"},                  \
         {"quiet", NULL, "no messages but errors"}, {                                                         \
         "no-store", NULL, "write no tables"                                                                  \
     }
-enum { CLI_N_COMMON_ROWS = 14 };
+enum { CLI_N_COMMON_ROWS = 15 };
 
 /* Takes the option that was read last, if it is one of them; false: it is not, or its value is wrong, which has been said. */
 bool cli_take_common(const cli_args *args, cli_common *common);

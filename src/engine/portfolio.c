@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/assay_memory.h"
+#include "base/block.h"
 #include "base/number.h"
 #include "engine/snapshot.h"
 #include "strategy/ensemble.h"
@@ -173,10 +175,16 @@ assay_status assay_portfolio_step(assay_portfolio *p, size_t t, assay_error *err
 }
 
 assay_status assay_portfolio_run(assay_portfolio *p, assay_error *err) {
+    const size_t block = assay_memory_used().block_bars; /* 0: what is behind goes back by itself (block.h) */
+    size_t until = block == 0 ? SIZE_MAX : p->market->first_bar + block;
     for (size_t t = p->market->first_bar; t <= p->market->last_bar; t++) {
         assay_status status = assay_portfolio_step(p, t, err);
         if (status != ASSAY_OK)
             return status;
+        if (t + 1 == until) {
+            assay_block_give_back();
+            until += block;
+        }
     }
     return assay_portfolio_end(p, err);
 }

@@ -7,9 +7,9 @@
 
 void assay_recorder_reset(assay_recorder *r) {
     assay_block_free(r->signal);
-    free(r->fill);
-    free(r->trade);
-    free(r->snapshot);
+    assay_block_free(r->fill);
+    assay_block_free(r->trade);
+    assay_block_free(r->snapshot);
     free(r->equity);
     *r = (assay_recorder){.keep = r->keep, .lean = r->lean};
 }
@@ -30,14 +30,14 @@ assay_status assay_recorder_reserve_signals(assay_recorder *r, size_t n_more, as
 assay_status assay_recorder_add_fill(assay_recorder *r, const assay_fill *fill, assay_error *err) {
     if (r->keep != ASSAY_KEEP_ALL)
         return ASSAY_OK;
-    assay_status status = ASSAY_RESERVE(r->fill, r->fill_capacity, r->n_fills + 1, err);
+    assay_status status = ASSAY_RESERVE_BLOCK(r->fill, r->fill_capacity, r->n_fills + 1, err);
     if (status == ASSAY_OK)
         r->fill[r->n_fills++] = *fill;
     return status;
 }
 
 assay_status assay_recorder_add_trade(assay_recorder *r, const assay_trade *trade, assay_error *err) {
-    assay_status status = ASSAY_RESERVE(r->trade, r->trade_capacity, r->n_trades + 1, err);
+    assay_status status = ASSAY_RESERVE_BLOCK(r->trade, r->trade_capacity, r->n_trades + 1, err);
     if (status == ASSAY_OK)
         r->trade[r->n_trades++] = *trade;
     return status;
@@ -45,7 +45,7 @@ assay_status assay_recorder_add_trade(assay_recorder *r, const assay_trade *trad
 
 assay_status assay_recorder_add_snapshot(assay_recorder *r, const assay_snapshot *snapshot,
                                          assay_error *err) {
-    assay_status status = ASSAY_RESERVE(r->snapshot, r->snapshot_capacity, r->n_snapshots + 1, err);
+    assay_status status = ASSAY_RESERVE_BLOCK(r->snapshot, r->snapshot_capacity, r->n_snapshots + 1, err);
     if (status == ASSAY_OK)
         r->snapshot[r->n_snapshots++] = *snapshot;
     return status;

@@ -52,7 +52,7 @@ static assay_status find_gaps(assay_panel *panel, assay_error *err) {
             if (n_gaps != 0)
                 panel->irregular[panel->n_irregular++] = (uint32_t)s;
         }
-        panel->gap_bar = malloc((panel->gap_begin[n] + 1) * sizeof *panel->gap_bar);
+        panel->gap_bar = assay_block_alloc(panel->gap_begin[n] + 1, sizeof *panel->gap_bar);
         if (panel->gap_bar == NULL)
             status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu gaps", panel->gap_begin[n]);
     }

@@ -23,7 +23,7 @@ void assay_panel_destroy(assay_panel *panel) {
     assay_block_free(panel->own_price);
     free(panel->first_bar);
     free(panel->last_bar);
-    free(panel->gap_bar);
+    assay_block_free(panel->gap_bar);
     free(panel->gap_begin);
     free(panel->irregular);
     free(panel->event);

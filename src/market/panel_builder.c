@@ -24,14 +24,14 @@ assay_status assay_panel_builder_create(assay_panel_builder **out_builder, assay
 
 /* Frees the rows early: the matrices are about to need the memory. */
 static void free_rows(assay_panel_builder *builder) {
-    free(builder->symbol);
-    free(builder->timestamp_us);
+    assay_block_free(builder->symbol);
+    assay_block_free(builder->timestamp_us);
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
-        free(builder->column[c]);
+        assay_block_free(builder->column[c]);
         builder->column[c] = NULL;
     }
-    free(builder->version_us);
-    free(builder->source);
+    assay_block_free(builder->version_us);
+    assay_block_free(builder->source);
     builder->symbol = NULL;
     builder->timestamp_us = NULL;
     builder->version_us = NULL;
@@ -70,7 +70,7 @@ assay_status assay_panel_builder_source(assay_panel_builder *builder, const char
 static assay_status reserve_filled(void **block, size_t *capacity, size_t n_before, size_t n_more,
                                    size_t size, const void *missing, assay_error *err) {
     bool is_new = *block == NULL;
-    assay_status status = assay_array_reserve(block, capacity, n_before + n_more, size, err);
+    assay_status status = assay_block_reserve(block, capacity, n_before + n_more, size, err);
     for (size_t i = 0; status == ASSAY_OK && is_new && i < n_before; i++)
         memcpy((char *)*block + i * size, missing, size);
     return status;
@@ -80,9 +80,9 @@ static assay_status reserve_rows(assay_panel_builder *b, const assay_panel_rows 
     const double no_number = ASSAY_NAN;
     const int64_t no_version = INT64_MIN;
     const uint32_t no_source = 0;
-    assay_status status = ASSAY_RESERVE(b->symbol, b->symbol_capacity, b->n_rows + rows->n_rows, err);
+    assay_status status = ASSAY_RESERVE_BLOCK(b->symbol, b->symbol_capacity, b->n_rows + rows->n_rows, err);
     if (status == ASSAY_OK)
-        status = ASSAY_RESERVE(b->timestamp_us, b->timestamp_capacity, b->n_rows + rows->n_rows, err);
+        status = ASSAY_RESERVE_BLOCK(b->timestamp_us, b->timestamp_capacity, b->n_rows + rows->n_rows, err);
     for (int c = 0; c < ASSAY_N_PRICE_COLUMNS && status == ASSAY_OK; c++) {
         if (rows->column[c] != NULL || b->column[c] != NULL)
             status = RESERVE_COLUMN(b, b->column[c], b->column_capacity[c], rows->n_rows, no_number, err);
@@ -418,7 +418,7 @@ static assay_status fill_columns(scatter *sc, assay_error *err) {
     bool again = false;
     status = scatter_rows(sc, &again, err);
     if (status == ASSAY_OK && again) {
-        sc->winner = calloc(n_cells, sizeof *sc->winner);
+        sc->winner = assay_block_calloc(n_cells, sizeof *sc->winner);
         if (sc->winner == NULL)
             return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu cells", n_cells);
         if (sc->dropped != NULL)
@@ -481,7 +481,7 @@ assay_status assay_panel_builder_finish(assay_panel_builder *b, const assay_pane
         status = build(b, &sc, rank, err);
         free(sc.calendar.bar_of);
         free(sc.taken);
-        free(sc.winner);
+        assay_block_free(sc.winner);
         free(sc.dropped);
     }
     free(rank);

@@ -6,6 +6,7 @@
 
 #include "assay/assay_verify.h"
 #include "base/array.h"
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "base/rng.h"
@@ -226,7 +227,7 @@ static assay_status copy_benchmark(perturber *p, assay_panel *to) {
 static assay_status copy_columns(perturber *p, assay_panel *to) {
     const assay_panel *from = p->from;
     assay_status status = ASSAY_OK;
-    double *values = malloc((to->n_bars * to->n_symbols + 1) * sizeof *values);
+    double *values = assay_block_alloc(to->n_bars * to->n_symbols + 1, sizeof *values);
     if (values == NULL)
         return assay_error_set(p->err, ASSAY_E_NOMEM, "out of memory for columns");
     for (size_t c = 0; c < from->n_extra && status == ASSAY_OK; c++) {
@@ -240,7 +241,7 @@ static assay_status copy_columns(perturber *p, assay_panel *to) {
         }
         status = assay_panel_add_column(to, from->extra[c].name, values, p->err);
     }
-    free(values);
+    assay_block_free(values);
     return status;
 }
 

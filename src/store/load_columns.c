@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/block.h"
 #include "base/dates.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -71,7 +72,7 @@ static const assay_further_column *find_in(const column_search *s, size_t source
 
 static void batch_reset(column_batch *b) {
     for (size_t i = 0; b->spread != NULL && i < b->n_values; i++) {
-        free(b->spread[i]);
+        assay_block_free(b->spread[i]);
     }
     free(b->spread);
     free(b->column);
@@ -228,7 +229,7 @@ static assay_status add_columns(column_search *s, column_batch *b, assay_error *
     size_t n_cells = s->panel->n_bars * s->panel->n_symbols;
     int64_t max_age = b->kind->at_its_bar ? 0 : s->spec->max_age_days * ASSAY_US_PER_DAY;
     for (size_t i = 0; i < b->n_values; i++) {
-        b->spread[i] = malloc((n_cells + 1) * sizeof *b->spread[i]);
+        b->spread[i] = assay_block_alloc(n_cells + 1, sizeof *b->spread[i]);
         if (b->spread[i] == NULL) {
             return no_memory(err);
         }

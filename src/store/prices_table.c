@@ -118,6 +118,18 @@ static bool has_end(const assay_load_spec *spec) {
     return spec->end_us != INT64_MAX;
 }
 
+/* Plain comparisons with the column, so that DuckDB passes over row groups by their statistics. */
+static void add_window(const assay_prices_table *table, bool is_first, assay_sql *sql) {
+    const char *time = table->column[ASSAY_PRICES_TIMESTAMP].read, *word = is_first ? " WHERE " : " AND ";
+    if (table->from_us == INT64_MIN && table->until_us != INT64_MAX)
+        assay_sql_add(sql, "%s(%s IS NULL OR %s < make_timestamp(%lld))", word, time, time,
+                      (long long)table->until_us);
+    if (table->from_us != INT64_MIN)
+        assay_sql_add(sql, "%s%s >= make_timestamp(%lld)", word, time, (long long)table->from_us);
+    if (table->from_us != INT64_MIN && table->until_us != INT64_MAX)
+        assay_sql_add(sql, " AND %s < make_timestamp(%lld)", time, (long long)table->until_us);
+}
+
 static void add_filter(const assay_prices_table *table, const assay_load_spec *spec, assay_sql *sql) {
     const char *word = " WHERE ";
     if (spec->symbols != NULL) {
@@ -134,6 +146,10 @@ static void add_filter(const assay_prices_table *table, const assay_load_spec *s
         assay_sql_add(sql, "%s(%s IN (SELECT unnest($%d))", word, frequency,
                       2 + (spec->symbols != NULL) + has_end(spec));
         assay_sql_add(sql, table->null_is_chosen ? " OR %s IS NULL)" : ")", frequency);
+        word = " AND ";
+    }
+    if (table->has_window) {
+        add_window(table, word[1] == 'W', sql);
     }
 }
 

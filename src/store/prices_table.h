@@ -37,6 +37,9 @@ typedef struct assay_prices_table {
     char **spelling;     /* of the chosen frequency, where there are several */
     size_t n_spellings;  /* 0: no filter */
     bool null_is_chosen; /* rows without a frequency belong to it */
+    /* a window of time (price_windows.h): rows from `from_us` on and before `until_us` */
+    bool has_window;
+    int64_t from_us, until_us; /* INT64_MIN: those without a time, too; INT64_MAX: to the end */
 } assay_prices_table;
 
 /* Lists the files and finds the columns. ASSAY_E_NOT_FOUND: no file. ASSAY_E_DATA: columns missing or of a wrong type. */

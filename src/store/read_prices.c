@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/block.h"
 #include "base/dates.h"
+#include "price_windows.h"
 
 enum { CHUNK = 2048, N_NUMBERS = ASSAY_N_READ - 2 };
 
@@ -269,40 +271,82 @@ static assay_status take_times(void *context, duckdb_vector vector, size_t n, as
     return status;
 }
 
+/* Small files by the thousand: opening them again would cost more than the memory of their rows. */
+static bool are_many_small(const assay_prices_table *table) {
+    return table->files.count > MOST_FILES_READ_TWICE &&
+           !assay_block_goes_to_file(4 * assay_files_bytes(&table->files)); /* compressed */
+}
+
 /* Tells the builder which symbols and times will come: rows then need no memory beside their cells. What goes wrong here
  * goes wrong in the reading itself, which has the better message. */
 static void expect(assay_store *store, const assay_prices_table *table, const assay_load_spec *spec,
-                   assay_price_reading *reading) {
+                   assay_price_reading *reading, assay_price_windows *out_windows) {
     time_list times = {.daily = table->daily};
     assay_error ignored;
-    if (reading->with_version || table->files.count > MOST_FILES_READ_TWICE) {
+    *out_windows = (assay_price_windows){0};
+    if (reading->with_version || are_many_small(table)) {
         return;
     }
     if (each_distinct(store, table, spec, "p_symbol", take_symbols, &reading->symbols, &ignored) ==
             ASSAY_OK &&
         each_distinct(store, table, spec, "p_timestamp", take_times, &times, &ignored) == ASSAY_OK &&
-        times.n > 0) {
-        (void)!assay_panel_builder_expect(reading->builder, times.us, times.n, &ignored);
+        times.n > 0 &&
+        assay_panel_builder_expect(reading->builder, times.us, times.n, &ignored) == ASSAY_OK) {
+        (void)!assay_price_windows_plan(out_windows, times.us, times.n, reading->symbols.n_entries, &ignored);
     }
     free(times.us);
 }
 
-assay_status assay_prices_read(assay_store *store, const assay_prices_table *table,
-                               const assay_load_spec *spec, assay_price_reading *reading, assay_error *err) {
+static assay_status read_rows(assay_store *store, const assay_prices_table *table,
+                              const assay_load_spec *spec, block *rows, assay_price_reading *reading,
+                              assay_error *err) {
+    static const char what[] = "cannot read the prices table";
     assay_sql sql = {0};
     assay_arg args[4];
     duckdb_result result;
     assay_error first;
-    expect(store, table, spec, reading);
     assay_prices_sql(table, spec, reading->with_version, &sql);
     size_t n_args = assay_prices_args(table, spec, args);
-    const char *what = "cannot read the prices table";
     assay_status status = assay_query_stream(store->connection, sql.failed ? NULL : sql.text, args, n_args,
                                              what, &result, &first);
     assay_sql_reset(&sql);
     if (status != ASSAY_OK) {
         return assay_prices_diagnose(store, table, &first, err);
     }
+    layout at = layout_of(table, reading->with_version);
+    duckdb_data_chunk chunk;
+    while (status == ASSAY_OK && (chunk = duckdb_fetch_chunk(result)) != NULL) {
+        status = read_chunk(table, spec, &at, chunk, rows, reading, err);
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    if (status == ASSAY_OK && duckdb_result_error(&result) != NULL) { /* it broke on the way */
+        (void)assay_query_error(&result, what, &first);
+        status = assay_prices_diagnose(store, table, &first, err);
+    }
+    duckdb_destroy_result(&result);
+    return status;
+}
+
+/* One window of time after the other. */
+static assay_status read_windows(assay_store *store, const assay_prices_table *table,
+                                 const assay_load_spec *spec, const assay_price_windows *windows, block *rows,
+                                 assay_price_reading *reading, assay_error *err) {
+    assay_prices_table window = *table;
+    assay_status status = ASSAY_OK;
+    window.has_window = true;
+    for (size_t i = 0; status == ASSAY_OK && i < windows->n; i++) {
+        window.from_us = i == 0 ? INT64_MIN : windows->from_us[i];
+        window.until_us = i + 1 == windows->n ? INT64_MAX : windows->from_us[i + 1];
+        status = read_rows(store, &window, spec, rows, reading, err);
+    }
+    return status;
+}
+
+assay_status assay_prices_read(assay_store *store, const assay_prices_table *table,
+                               const assay_load_spec *spec, assay_price_reading *reading, assay_error *err) {
+    assay_price_windows windows;
+    assay_status status = ASSAY_OK;
+    expect(store, table, spec, reading, &windows);
     for (size_t i = 0; status == ASSAY_OK && reading->with_version && i < table->files.count; i++) {
         uint32_t source;
         status = assay_panel_builder_source(reading->builder, table->files.path[i], &source, err);
@@ -311,21 +355,12 @@ assay_status assay_prices_read(assay_store *store, const assay_prices_table *tab
     if (rows == NULL) {
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading prices");
     }
-    layout at = layout_of(table, reading->with_version);
     reading->all_midnight = true;
-    while (status == ASSAY_OK) {
-        duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
-        if (chunk == NULL) {
-            break;
-        }
-        status = read_chunk(table, spec, &at, chunk, rows, reading, err);
-        duckdb_destroy_data_chunk(&chunk);
+    if (status == ASSAY_OK) {
+        status = windows.n > 1 ? read_windows(store, table, spec, &windows, rows, reading, err)
+                               : read_rows(store, table, spec, rows, reading, err);
     }
     free(rows);
-    if (status == ASSAY_OK && duckdb_result_error(&result) != NULL) { /* it broke on the way */
-        (void)assay_query_error(&result, what, &first);
-        status = assay_prices_diagnose(store, table, &first, err);
-    }
-    duckdb_destroy_result(&result);
+    assay_price_windows_reset(&windows);
     return status;
 }

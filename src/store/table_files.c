@@ -55,6 +55,15 @@ static int compare_bytes(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+size_t assay_files_bytes(const assay_files *files) {
+    size_t bytes = 0;
+    struct stat info;
+    for (size_t i = 0; i < files->count; i++) {
+        bytes += stat(files->path[i], &info) == 0 && info.st_size > 0 ? (size_t)info.st_size : 0;
+    }
+    return bytes;
+}
+
 void assay_files_reset(assay_files *files) {
     for (size_t i = 0; i < files->count; i++) {
         free(files->path[i]);

@@ -18,6 +18,7 @@ typedef struct assay_files {
 ASSAY_NODISCARD assay_status assay_files_list(const char *folder, const char *table, assay_files *out_files,
                                               assay_error *err);
 void assay_files_reset(assay_files *files);
+size_t assay_files_bytes(const assay_files *files); /* of all of them together, as they lie on disk */
 
 /* The files of a table that can have rows of a run: those named after it, else all (a sweep's points share a file). */
 ASSAY_NODISCARD assay_status assay_files_of_run(const char *folder, const char *table, const char *run_id,

@@ -71,7 +71,7 @@ class Decisions:
         """BUY, SELL or 0; that of a TARGET is the sign of its change."""
         if signal["action"] != "TARGET":
             return SIDE_OF_ACTION.get(signal["action"], 0)
-        return sign(self.wanted_value(signal, full) - self.value(signal["symbol"]))
+        return sign(self.effective_target(signal) * full - self.value(signal["symbol"]))
 
     def wanted_value(self, signal, full):
         """The signed value that a TARGET asks for; without allow_short not below 0."""
