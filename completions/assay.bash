@@ -11,7 +11,7 @@ _assay() {
     fi
 
     if [ "$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "sample import table resample indicators strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
         return
     fi
     command=${words[1]}
@@ -56,7 +56,7 @@ _assay() {
     show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
     table) mapfile -t COMPREPLY < <(compgen -f -W "universe delistings symbol_changes corporate_actions" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "sample import table resample indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
     esac
 }
 
@@ -72,6 +72,7 @@ _assay_options() {
     optimize) echo "--axis --sample --objective --where --keep --halving --shard --sweep-id --restart --report --db --symbols --holdings --start --end --set --config --format --threads --memory --block-bars --frequency --resample --no-store --quiet --help" ;;
     walkforward) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --db --symbols --holdings --start --end --set --config --format --run-id --threads --memory --block-bars --frequency --resample --no-store --quiet --help" ;;
     verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --block-bars --frequency --resample --quiet --help" ;;
+    check) echo "--db --symbols --start --end --frequency --kinds --threshold --on-bad-data --strict --fix --fix-kinds --dry-run --limit --list --format --threads --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show | sql) echo "--db --format --help" ;;
     audit) echo "--db --all --help" ;;
