@@ -111,7 +111,7 @@ typedef struct assay_run_info {
     int64_t fold;         /* -1: none */
 } assay_run_info;
 
-/* Writes the six result tables of one run, as a whole or not at all; replaces an earlier run of the same id, whatever its
+/* Writes the result tables of one run, as a whole or not at all; replaces an earlier run of the same id, whatever its
  * date. ASSAY_E_IO: cannot be written (disk full, permissions: nothing is changed). */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_run(assay_store *store, const assay_run_info *info,
                                                              const assay_result *result, assay_error *err);
@@ -337,6 +337,28 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_audit(assay_store *store, con
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_compare_runs(assay_store *store, const char *run_id_a,
                                                                 const char *run_id_b, size_t *out_differences,
                                                                 char *out_first, size_t first_size,
+                                                                assay_error *err);
+
+/* The data that a run read, against a panel: what backtest_fingerprints has of the run. */
+typedef struct assay_data_report {
+    bool is_known;           /* false: the run was stored without fingerprints, and the rest is 0 */
+    int64_t end_us;          /* the last bar that the run read */
+    size_t n_new_bars;       /* bars of the panel after it; the rest is about those up to it */
+    size_t n_months;         /* of symbols, that are not as they were */
+    size_t n_rows_added;     /* in months that have more rows now */
+    size_t n_rows_removed;   /* in months that have fewer */
+    size_t n_months_changed; /* as many rows with other values, or another corporate action */
+} assay_data_report;
+
+/* Called for each symbol and month that is not as it was, ordered by them. */
+typedef void assay_revised_month(void *context, const char *symbol, const char *month, int64_t n_then,
+                                 int64_t n_now);
+
+/* Compares; `each` may be NULL. ASSAY_E_IO, ASSAY_E_DATA, ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_store_compare_data(assay_store *store, const char *run_id,
+                                                                const assay_panel *panel,
+                                                                assay_revised_month *each, void *context,
+                                                                assay_data_report *out_report,
                                                                 assay_error *err);
 
 #ifdef __cplusplus

@@ -5,11 +5,13 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dates.h"
 #include "cli/runner.h"
 #include "cli/stored_runs.h"
 
@@ -129,7 +131,10 @@ static assay_status copy_run(const char *db, const char *name, const char *folde
 /* --- run again and compare --- */
 
 typedef struct comparison {
-    char fingerprint_then[33], fingerprint_now[33];
+    char fingerprint_then[33], fingerprint_now[33], version_then[32];
+    assay_data_report data;
+    cli_names revised; /* a line a symbol */
+    char symbol[256];  /* of the last of them */
     size_t n_differences;
     char first[1024];
 } comparison;
@@ -149,11 +154,56 @@ static assay_status compare(const char *folder, const cli_run *run, const char *
     return status;
 }
 
+/* Appends a month to its symbol's line: "AAPL: 2015-03 (1 row removed), 2016-01 (changed)". */
+static void add_revised(void *context, const char *symbol, const char *month, int64_t n_then, int64_t n_now) {
+    comparison *out = context;
+    cli_names *lines = &out->revised;
+    bool is_new = lines->n == 0 || strcmp(symbol, out->symbol) != 0;
+    long long n = llabs((long long)(n_now - n_then));
+    char said[64];
+    if (n == 0)
+        snprintf(said, sizeof said, "%s (changed)", month);
+    else
+        snprintf(said, sizeof said, "%s (%lld row%s %s)", month, n, n == 1 ? "" : "s",
+                 n_now > n_then ? "added" : "removed");
+    size_t used = is_new ? strlen(symbol) : strlen(lines->name[lines->n - 1]);
+    char *line = malloc(used + sizeof said + 4);
+    if (line == NULL)
+        return;
+    sprintf(line, "%s%s %s", is_new ? symbol : lines->name[lines->n - 1], is_new ? ":" : ",", said);
+    if (is_new) {
+        (void)cli_names_add(lines, line, strlen(line));
+        free(line);
+    } else {
+        free(lines->name[lines->n - 1]);
+        lines->name[lines->n - 1] = line;
+    }
+    snprintf(out->symbol, sizeof out->symbol, "%s", symbol);
+}
+
+/* Bars after the end of the data that the run had are no revision: it is run again without them. */
+static assay_status run_on_its_bars(assay_store *store, const char *run_id, cli_request *request,
+                                    cli_run *out_run, comparison *out, assay_error *err) {
+    assay_status status = cli_run_execute(store, request, out_run, err);
+    if (status == ASSAY_OK)
+        status = assay_store_compare_data(store, run_id, out_run->panel, add_revised, out, &out->data, err);
+    if (status == ASSAY_OK && out->data.n_new_bars > 0) {
+        bool quiet = cli_is_quiet();
+        cli_run_reset(out_run);
+        request->read_until_us = out->data.end_us;
+        cli_set_quiet(true); /* what it says about the data has been said */
+        status = cli_run_execute(store, request, out_run, err);
+        cli_set_quiet(quiet);
+    }
+    return status;
+}
+
 /* The run refers to the request's strategies: reset it first. */
 static assay_status run_again(assay_store *store, const char *run_id, cli_request *out_request,
                               cli_run *out_run, comparison *out, assay_error *err) {
     char *config = NULL;
-    assay_status status = cli_stored_config(store, run_id, &config, out->fingerprint_then, err);
+    assay_status status =
+        cli_stored_config(store, run_id, &config, out->fingerprint_then, out->version_then, err);
     if (status == ASSAY_OK && strstr(config, "\"walkforward\"") != NULL)
         status = assay_error_set(
             err, ASSAY_E_NOT_FOUND,
@@ -164,7 +214,7 @@ static assay_status run_again(assay_store *store, const char *run_id, cli_reques
     if (status == ASSAY_OK)
         status = cli_request_from_text(config, run_id, assay_store_folder(store), out_request, err);
     if (status == ASSAY_OK)
-        status = cli_run_execute(store, out_request, out_run, err);
+        status = run_on_its_bars(store, run_id, out_request, out_run, out, err);
     if (status == ASSAY_OK)
         assay_panel_fingerprint(out_run->panel, out->fingerprint_now);
     free(config);
@@ -199,18 +249,57 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
     return status;
 }
 
-static int say_outcome(const char *run_id, const comparison *c) {
-    bool same_data = strcmp(c->fingerprint_then, c->fingerprint_now) == 0;
+enum { MOST_LINES = 20 };
+
+/* Which bars are not what they were; false where that is not known, or none is. */
+static bool say_revised(const char *run_id, const comparison *c) {
+    const assay_data_report *d = &c->data;
+    if (d->n_months == 0)
+        return false;
+    printf("%s: data revised: %zu month%s of %zu symbol%s; %zu row%s added, %zu removed, %zu month%s with "
+           "changed values\n",
+           run_id, d->n_months, d->n_months == 1 ? "" : "s", c->revised.n, c->revised.n == 1 ? "" : "s",
+           d->n_rows_added, d->n_rows_added == 1 ? "" : "s", d->n_rows_removed, d->n_months_changed,
+           d->n_months_changed == 1 ? "" : "s");
+    for (size_t i = 0; i < c->revised.n && i < MOST_LINES; i++)
+        printf("  %s\n", c->revised.name[i]);
+    if (c->revised.n > MOST_LINES)
+        printf("  and %zu further symbols\n", c->revised.n - MOST_LINES);
+    return true;
+}
+
+static void say_data(const char *run_id, const comparison *c, bool same_data) {
+    const assay_data_report *d = &c->data;
     if (same_data)
         printf("%s: the data are the same (fingerprint %s)\n", run_id, c->fingerprint_now);
     else
         printf("%s: the data have changed (fingerprint then %s, now %s)\n", run_id, c->fingerprint_then,
                c->fingerprint_now);
+    if (!say_revised(run_id, c) && !same_data && d->is_known)
+        printf("%s: the bars are the same; what is beside them (sectors, columns, universe, delistings, "
+               "benchmark) is not\n",
+               run_id);
+    if (d->n_new_bars > 0) {
+        char end[32];
+        assay_time_format(d->end_us, end, sizeof end);
+        printf("%s: new bars after the run's end: %zu after %s; it was run again without them\n", run_id,
+               d->n_new_bars, end);
+    }
+}
+
+static int say_outcome(const char *run_id, const comparison *c) {
+    bool same_data = strcmp(c->fingerprint_then, c->fingerprint_now) == 0;
+    say_data(run_id, c, same_data);
     if (c->n_differences == 0) {
         printf("%s: reproduced, every table is the same\n", run_id);
         return CLI_DONE;
     }
     printf("%s: %zu rows differ; the first: %s\n", run_id, c->n_differences, c->first);
+    if (same_data)
+        printf(
+            "%s: program differs: the data are the same, so it is the program (then %s, now %s), or a file "
+            "or plugin that it reads\n",
+            run_id, c->version_then, ASSAY_VERSION);
     cli_message("%s was not reproduced%s", run_id,
                 same_data ? "" : ": its prices, splits or dividends are not what they were");
     return CLI_FAILED;
@@ -236,10 +325,13 @@ static int run_reproduce(const cli_command *command, int argc, char **argv) {
         return CLI_USAGE;
     assay_error err = {0};
     comparison result = {0};
+    int code = CLI_FAILED;
     if (reproduce(cli_database(db), args.operands[0], (unsigned)n_threads, &result, &err) == ASSAY_OK)
-        return say_outcome(args.operands[0], &result);
-    (void)cli_fail(&err);
-    return CLI_FAILED;
+        code = say_outcome(args.operands[0], &result);
+    else
+        (void)cli_fail(&err);
+    cli_names_reset(&result.revised);
+    return code;
 }
 
 const cli_command cli_cmd_reproduce = {
@@ -250,7 +342,9 @@ const cli_command cli_cmd_reproduce = {
         "Runs a stored run again from the configuration that it was stored with, and compares the new "
         "tables\n"
         "with the stored ones, cell by cell. The database is only read. Exit status 1 where anything\n"
-        "differs; says whether the data have changed since.",
+        "differs; says which past bars were revised, apart from bars after the run's end, with which it is "
+        "not\n"
+        "run, and from a program that differs.",
     .options = OPTIONS,
     .n_options = N_OPTIONS,
     .run = run_reproduce,

@@ -60,10 +60,11 @@ bool cli_take_name(const cli_args *args, cli_names *names);
 typedef struct cli_request {
     cli_strategies strategies;
     assay_config *config;
-    cli_names sectors; /* "SYMBOL=SECTOR", sorted; of a holdings file or a stored run */
-    bool has_own_rule; /* the rule stands in the configuration */
-    cli_names symbols; /* sorted; none: every symbol */
-    char *frequency;   /* NULL: the only one there is */
+    cli_names sectors;     /* "SYMBOL=SECTOR", sorted; of a holdings file or a stored run */
+    bool has_own_rule;     /* the rule stands in the configuration */
+    cli_names symbols;     /* sorted; none: every symbol */
+    char *frequency;       /* NULL: the only one there is */
+    int64_t read_until_us; /* bars after it are not read, whatever the period; 0: it alone decides */
 } cli_request;
 
 /* Reads the file where there is one, then the options. On failure there is nothing to reset. */

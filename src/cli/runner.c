@@ -46,7 +46,7 @@ static int choice_of(const assay_config *config, const char *key) {
 }
 
 /* Rows after this are not needed: the end of the day that the period ends on. */
-static int64_t last_needed_us(const assay_config *config) {
+static int64_t end_of_period_us(const assay_config *config) {
     char value[64] = "";
     int64_t end = 0;
     if (assay_config_get(config, "end_date", value, sizeof value, NULL) != ASSAY_OK ||
@@ -59,6 +59,12 @@ static int64_t last_needed_us(const assay_config *config) {
         assay_config_get(config, "session", value, sizeof value, NULL) == ASSAY_OK && value[0] != '\0' ? 2
                                                                                                        : 1;
     return end + days * ASSAY_US_PER_DAY - 1;
+}
+
+/* The period, but for what is told apart. */
+static int64_t last_needed_us(const cli_request *request) {
+    int64_t end = end_of_period_us(request->config);
+    return request->read_until_us != 0 && request->read_until_us < end ? request->read_until_us : end;
 }
 
 static void report_load(const assay_load_report *report) {
@@ -207,7 +213,7 @@ assay_status cli_load_panel(assay_store *store, const cli_request *request, assa
         .bars = makes_bars ? &bars : NULL,
         .symbols = request->symbols.n == 0 ? NULL : (const char *const *)request->symbols.name,
         .n_symbols = request->symbols.n,
-        .end_us = last_needed_us(request->config),
+        .end_us = last_needed_us(request),
         .frequency = request->frequency,
         .panel = {.on_bad_data = (assay_bad_data)choice_of(request->config, "on_bad_data"),
                   .signal_prices = (assay_signal_prices)choice_of(request->config, "signal_prices")}};

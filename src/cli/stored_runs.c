@@ -280,13 +280,14 @@ assay_status cli_stored_summary(assay_store *store, const char *run_id, assay_ru
 }
 
 assay_status cli_stored_config(assay_store *store, const char *run_id, char **out_config,
-                               char out_fingerprint[33], assay_error *err) {
+                               char out_fingerprint[33], char out_version[32], assay_error *err) {
     *out_config = NULL;
     assay_status status = cli_check_stored_run(store, run_id, err);
     assay_table *t = NULL;
     if (status == ASSAY_OK)
-        status = query(store, "SELECT config, data_fingerprint FROM backtest_runs WHERE run_id = $1", run_id,
-                       &t, err);
+        status = query(store,
+                       "SELECT config, data_fingerprint, assay_version FROM backtest_runs WHERE run_id = $1",
+                       run_id, &t, err);
     if (status == ASSAY_OK && (t->n_rows == 0 || cell(t, 0, 0) == NULL))
         status = assay_error_set(err, ASSAY_E_DATA,
                                  "run '%s' was stored without its configuration, so it cannot be run "
@@ -294,6 +295,7 @@ assay_status cli_stored_config(assay_store *store, const char *run_id, char **ou
                                  run_id);
     if (status == ASSAY_OK) {
         snprintf(out_fingerprint, 33, "%s", text_of(t, 0, 1));
+        snprintf(out_version, 32, "%s", text_of(t, 0, 2));
         *out_config = strdup(text_of(t, 0, 0));
         if (*out_config == NULL)
             status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");

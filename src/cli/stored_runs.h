@@ -24,8 +24,9 @@ ASSAY_NODISCARD assay_status cli_stored_file(assay_store *store, const char *run
 ASSAY_NODISCARD assay_status cli_stored_summary(assay_store *store, const char *run_id,
                                                 assay_run_summary *out_summary, assay_error *err);
 
-/* The configuration and the data fingerprint that a run was stored with. Free *out_config with free(). */
+/* The configuration, the data fingerprint and the version of Assay that a run was stored with. Free *out_config with free(). */
 ASSAY_NODISCARD assay_status cli_stored_config(assay_store *store, const char *run_id, char **out_config,
-                                               char out_fingerprint[33], assay_error *err);
+                                               char out_fingerprint[33], char out_version[32],
+                                               assay_error *err);
 
 #endif

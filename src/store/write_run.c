@@ -1,4 +1,4 @@
-/* One run into the six result tables, as a whole or not at all.
+/* One run into the six result tables and backtest_fingerprints, as a whole or not at all.
  *
  * Invariant: the bytes of a file depend on the run alone: rows are made in order by one thread, whatever the store's number of
  * threads (run_tables.c, row_source.c).
@@ -9,6 +9,7 @@
 
 #include "base/dates.h"
 #include "publish.h"
+#include "run_months.h"
 #include "run_tables.h"
 #include "table_files.h"
 
@@ -18,17 +19,16 @@ static bool is_run_id(const char *text) {
     return size >= 1 && size <= 128 && strspn(text, allowed) == size && strchr("._-", text[0]) == NULL;
 }
 
-static assay_status write_table(assay_store *store, const assay_run_rows *rows, size_t index,
-                                const char *path, assay_error *err) {
-    assay_row_job job = assay_run_table_job(index, rows);
+static assay_status write_table(assay_store *store, const char *table, const char *run_id,
+                                const assay_row_job *job, const char *path, assay_error *err) {
     assay_sql sql = {0};
     char what[400];
     (void)snprintf(what, sizeof what, "cannot write the table %s of run %s into %s (nothing was changed)",
-                   assay_run_table_name(index), rows->info->run_id, store->folder);
+                   table, run_id, store->folder);
     assay_sql_add(&sql, "COPY (FROM assay_rows()) TO ");
     assay_sql_literal(&sql, path);
     assay_sql_add(&sql, " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)");
-    assay_status status = assay_row_source_run(store, &job, sql.failed ? NULL : sql.text, NULL, 0, what, err);
+    assay_status status = assay_row_source_run(store, job, sql.failed ? NULL : sql.text, NULL, 0, what, err);
     assay_sql_reset(&sql);
     return status;
 }
@@ -52,27 +52,48 @@ static assay_status remove_earlier(assay_store *store, assay_publication *public
     return status;
 }
 
+static assay_status stage_table(assay_store *store, assay_publication *publication, const char *table,
+                                const assay_run_info *info, const assay_row_job *job, assay_error *err) {
+    int32_t year, month, day;
+    const char *path = NULL;
+    assay_civil_from_day(assay_day_of_us(info->timestamp_us), &year, &month, &day);
+    /* A column `month` must not be taken for that of the folders. */
+    char *target = strcmp(table, ASSAY_MONTHS_TABLE) == 0
+                       ? assay_text_format("%s/year=%d/%s.parquet", table, year, info->run_id)
+                       : assay_text_format("%s/year=%d/month=%d/day=%d/%s.parquet", table, year, month, day,
+                                           info->run_id);
+    if (target == NULL) {
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the run %s", info->run_id);
+    }
+    assay_status status = assay_publish_put(publication, target, &path, err);
+    if (status == ASSAY_OK) {
+        status = write_table(store, table, info->run_id, job, path, err);
+    }
+    if (status == ASSAY_OK) {
+        status = remove_earlier(store, publication, table, info->run_id, target, err);
+    }
+    free(target);
+    return status;
+}
+
+static assay_status stage_months(assay_store *store, assay_publication *publication,
+                                 const assay_run_rows *rows, assay_error *err) {
+    assay_run_months months;
+    assay_status status = assay_run_months_init(&months, rows->panel, INT64_MAX, rows->info->run_id, err);
+    if (status == ASSAY_OK) {
+        const assay_row_job job = assay_run_months_job(&months);
+        status = stage_table(store, publication, ASSAY_MONTHS_TABLE, rows->info, &job, err);
+    }
+    assay_run_months_reset(&months);
+    return status;
+}
+
 static assay_status stage_tables(assay_store *store, assay_publication *publication,
                                  const assay_run_rows *rows, assay_error *err) {
-    int32_t year, month, day;
-    assay_civil_from_day(assay_day_of_us(rows->info->timestamp_us), &year, &month, &day);
-    assay_status status = ASSAY_OK;
+    assay_status status = stage_months(store, publication, rows, err);
     for (size_t i = 0; status == ASSAY_OK && i < ASSAY_N_RUN_TABLES; i++) {
-        const char *table = assay_run_table_name(i), *path = NULL;
-        char *target = assay_text_format("%s/year=%d/month=%d/day=%d/%s.parquet", table, year, month, day,
-                                         rows->info->run_id);
-        if (target == NULL) {
-            return assay_error_set(err, ASSAY_E_NOMEM, "out of memory while writing the run %s",
-                                   rows->info->run_id);
-        }
-        status = assay_publish_put(publication, target, &path, err);
-        if (status == ASSAY_OK) {
-            status = write_table(store, rows, i, path, err);
-        }
-        if (status == ASSAY_OK) {
-            status = remove_earlier(store, publication, table, rows->info->run_id, target, err);
-        }
-        free(target);
+        const assay_row_job job = assay_run_table_job(i, rows);
+        status = stage_table(store, publication, assay_run_table_name(i), rows->info, &job, err);
     }
     return status;
 }
