@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "import_stage.h"
+
 #define BAD_PRICE(c) "(\"" c "\" IS NOT NULL AND NOT (\"" c "\" > 0 AND isfinite(\"" c "\")))"
 #define BAD_AMOUNT(c) "(\"" c "\" IS NOT NULL AND NOT (\"" c "\" >= 0 AND isfinite(\"" c "\")))"
 #define NO_KEY "(symbol IS NULL OR \"timestamp\" IS NULL OR NOT isfinite(\"timestamp\"))"
@@ -91,8 +93,8 @@ static assay_status report_cell(assay_store *store, const assay_import_source *s
         const char *name = assay_import_column_name(i);
         if (i != ASSAY_IMPORT_SYMBOL) {
             assay_sql_add(&sql,
-                          ", CASE WHEN \"%s\" IS NULL AND lower(trim(CAST(r_%s AS VARCHAR))) NOT IN "
-                          "(" ASSAY_IMPORT_MISSING ") THEN CAST(r_%s AS VARCHAR) END",
+                          ", CASE WHEN \"%s\" IS NULL AND NOT list_contains([" ASSAY_IMPORT_MISSING
+                          "], lower(trim(CAST(r_%s AS VARCHAR)))) THEN CAST(r_%s AS VARCHAR) END",
                           name, name, name);
         }
     }
@@ -184,6 +186,12 @@ static assay_status count_faults(assay_store *store, int64_t count[N_FAULTS + 1]
 }
 
 static assay_status count_duplicates(assay_store *store, int64_t *out_count, assay_error *err) {
+    assay_stage_order order;
+    assay_status status = assay_import_stage_order(store, &order, err);
+    *out_count = 0;
+    if (status != ASSAY_OK || order.is_unique) {
+        return status;
+    }
     return assay_query_int(
         store->connection,
         "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM assay_stage GROUP BY "

@@ -283,8 +283,9 @@ static void add_wide(const assay_csv *csv, size_t date, const wide_column *colum
     assay_sql_add(sql, ")) WHERE false"); /* a symbol that has nothing at a date has no row */
     for (size_t f = ASSAY_IMPORT_OPEN; f <= ASSAY_IMPORT_VOLUME; f++) {
         if (has[f]) {
-            assay_sql_add(sql, " OR lower(trim(coalesce(s.%s, ''))) NOT IN (" ASSAY_IMPORT_MISSING ")",
-                          assay_import_column_name(f));
+            assay_sql_add(
+                sql, " OR NOT list_contains([" ASSAY_IMPORT_MISSING "], lower(trim(coalesce(s.%s, ''))))",
+                assay_import_column_name(f));
         }
     }
     assay_sql_add(sql, ")");

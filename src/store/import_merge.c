@@ -2,7 +2,8 @@
  *
  *     assay_stage  the file's rows
  *     assay_hits   (stage_row, assay_file, same, created): rows of the table that have a stage row's key
- *     assay_new    what has to be written: stage rows that are new or differ, with their partition
+ *     assay_new    what has to be written: stage rows that are new or differ, with their partition; a view of assay_stage where
+ *                  that is all of them, so that they are not copied once more
  *
  * A file of the table is written anew when it holds a row that is replaced, or is where new rows of its partition go; all
  * others stay as they are. Invariants: a row of the table whose key is not in assay_new comes out as it went in, further
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "frequency.h"
+#include "import_stage.h"
 #include "partitions.h"
 #include "prices_table.h"
 
@@ -106,8 +108,26 @@ static assay_status find_hits(const assay_merge *merge, assay_prices_table *tabl
     return status == ASSAY_OK ? status : assay_prices_diagnose(merge->store, table, &fault, err);
 }
 
+/* Each file of a view is a scan of assay_stage. */
+enum { MOST_SCANS = 64 };
+
+static assay_status may_be_view(const assay_merge *merge, assay_partition partition, bool has_table,
+                                bool *out_may, assay_error *err) {
+    assay_sql sql = {0};
+    int64_t n_parts = 0;
+    *out_may = false;
+    if (has_table) {
+        return ASSAY_OK;
+    }
+    assay_sql_add(&sql, "SELECT count(DISTINCT %s) FROM assay_stage", assay_partition_sql(partition));
+    assay_status status = get_int(merge, sql.failed ? NULL : sql.text, &n_parts, err);
+    assay_sql_reset(&sql);
+    *out_may = n_parts <= MOST_SCANS;
+    return status;
+}
+
 static assay_status make_new(const assay_merge *merge, assay_partition partition, bool has_table,
-                             assay_error *err) {
+                             bool as_view, assay_error *err) {
     int64_t fractional = 0;
     assay_status status =
         get_int(merge,
@@ -118,23 +138,28 @@ static assay_status make_new(const assay_merge *merge, assay_partition partition
         return status;
     }
     assay_sql sql = {0};
+    const char *kind = as_view ? "VIEW" : "TABLE";
     assay_sql_add(
         &sql,
-        "CREATE TEMP TABLE assay_new AS SELECT \"timestamp\", symbol, currency, open AS open_price, high AS "
-        "high_price, low AS low_price, close AS close_price, volume::%s AS volume, frequency, %s AS "
-        "data_source, "
-        "coalesce(%s, $2) AS created_at, $2 AS updated_at, %s AS part FROM assay_stage s",
-        fractional > 0 ? "DOUBLE" : "BIGINT", merge->report->n_files > 1 ? "coalesce(s.source, $1)" : "$1",
-        has_table ? "h.created" : "NULL", assay_partition_sql(partition));
+        "CREATE TEMP %s assay_new AS SELECT \"timestamp\", symbol, currency, open AS open_price, high AS "
+        "high_price, low AS low_price, close AS close_price, volume::%s AS volume, frequency, ",
+        kind, fractional > 0 ? "DOUBLE" : "BIGINT");
+    /* A view takes no parameters. */
+    assay_sql_add(&sql, merge->report->n_files > 1 ? "coalesce(s.source, " : "(");
+    assay_sql_literal(&sql, merge->data_source);
+    assay_sql_add(&sql,
+                  "::VARCHAR) AS data_source, coalesce(%s, make_timestamp(%lld)) AS created_at, "
+                  "make_timestamp(%lld) AS updated_at, %s AS part FROM assay_stage s",
+                  has_table ? "h.created" : "NULL", (long long)merge->now_us, (long long)merge->now_us,
+                  assay_partition_sql(partition));
     if (has_table) {
         assay_sql_add(
             &sql,
             " LEFT JOIN (SELECT stage_row, bool_and(same) AS same, min(created) AS created FROM assay_hits "
             "GROUP BY stage_row) h ON h.stage_row = s.rowid WHERE h.stage_row IS NULL OR NOT h.same");
     }
-    assay_sql_add(&sql, " ORDER BY part, symbol, \"timestamp\"");
-    assay_arg args[2] = {assay_arg_text(merge->data_source), assay_arg_timestamp(merge->now_us)};
-    return do_sql(merge, &sql, args, 2, err);
+    assay_sql_add(&sql, as_view ? "" : " ORDER BY part, symbol, \"timestamp\"");
+    return do_sql(merge, &sql, NULL, 0, err);
 }
 
 /* --- writing --- */
@@ -176,9 +201,15 @@ static void add_casts(const assay_prices_table *table, assay_sql *sql) {
     assay_sql_add(sql, word[0] == ',' ? ")" : "");
 }
 
-/* Writes FOLDER/<target>: the rows of `old` (NULL: none) that are not replaced, and the new rows of a partition. */
+/* The new rows of a partition. It is a span of time, and DuckDB passes over blocks by a bare comparison with a column. */
+typedef struct new_rows {
+    int64_t first_us, last_us;
+    bool is_ordered; /* by symbol and timestamp, as they come */
+} new_rows;
+
+/* Writes FOLDER/<target>: the rows of `old` (NULL: none) that are not replaced, and new rows (NULL: none). */
 static assay_status write_target(const assay_merge *merge, const assay_prices_table *table,
-                                 const char *target, const char *old, int64_t part, bool with_new,
+                                 const char *target, const char *old, const new_rows *rows,
                                  assay_error *err) {
     const char *path = NULL;
     assay_status status = assay_publish_put(merge->publication, target, &path, err);
@@ -186,21 +217,27 @@ static assay_status write_target(const assay_merge *merge, const assay_prices_ta
         return status;
     }
     assay_sql sql = {0};
-    assay_arg args[2];
+    assay_arg args[3];
     size_t n_args = 0;
+    if (old != NULL) {
+        args[n_args++] = assay_arg_list(&old, 1);
+    }
+    if (rows != NULL) {
+        args[n_args++] = assay_arg_timestamp(rows->first_us);
+        args[n_args++] = assay_arg_timestamp(rows->last_us);
+    }
     assay_sql_add(&sql, "COPY (");
     if (old == NULL) {
-        args[n_args++] = assay_arg_int(part);
-        assay_sql_add(&sql, "SELECT " NEW_COLUMNS " FROM assay_new WHERE part = $1");
+        assay_sql_add(&sql, "SELECT " NEW_COLUMNS " FROM assay_new WHERE \"timestamp\" BETWEEN $1 AND $2");
+        assay_sql_add(&sql, rows->is_ordered ? "" : " ORDER BY symbol, \"timestamp\"");
     } else {
-        args[n_args++] = assay_arg_list(&old, 1);
         assay_sql_add(&sql, "SELECT *");
         add_casts(table, &sql);
         assay_sql_add(&sql, " FROM (");
         add_kept_rows(table, &sql);
-        if (with_new) {
-            args[n_args++] = assay_arg_int(part);
-            assay_sql_add(&sql, " UNION ALL BY NAME (SELECT " NEW_COLUMNS " FROM assay_new WHERE part = $2)");
+        if (rows != NULL) {
+            assay_sql_add(&sql, " UNION ALL BY NAME (SELECT " NEW_COLUMNS
+                                " FROM assay_new WHERE \"timestamp\" BETWEEN $2 AND $3)");
         }
         assay_sql_add(&sql, ") ORDER BY symbol, \"timestamp\"");
     }
@@ -227,19 +264,21 @@ static assay_status forget_unchanged(const assay_merge *merge, assay_error *err)
 }
 
 static assay_status write_partitions(const assay_merge *merge, const assay_prices_table *table,
-                                     assay_partition partition, assay_error *err) {
+                                     assay_partition partition, bool is_ordered, assay_error *err) {
     assay_cursor cursor;
     assay_status status = assay_cursor_open(&cursor, merge->store->connection,
-                                            "SELECT DISTINCT part FROM assay_new ORDER BY part", NULL, 0,
-                                            "cannot merge the prices", err);
+                                            "SELECT part, epoch_us(min(\"timestamp\")), epoch_us(max("
+                                            "\"timestamp\")) FROM assay_new GROUP BY part ORDER BY part",
+                                            NULL, 0, "cannot merge the prices", err);
     while (status == ASSAY_OK && assay_cursor_next(&cursor)) {
         char folder[80], target[120];
         int64_t part = assay_cursor_int(&cursor, 0);
+        new_rows rows = {assay_cursor_int(&cursor, 1), assay_cursor_int(&cursor, 2), is_ordered};
         assay_partition_folder("prices", partition, part, folder, sizeof folder);
         const char *old = assay_file_in_folder(&table->files, merge->store->folder, folder);
         (void)snprintf(target, sizeof target, "%s/0.parquet", folder);
         status = write_target(merge, table, old == NULL ? target : old + strlen(merge->store->folder) + 1,
-                              old, part, true, err);
+                              old, &rows, err);
         if (status == ASSAY_OK && old != NULL) {
             status = mark_written(merge, old, err);
         }
@@ -269,7 +308,7 @@ static assay_status write_losers(const assay_merge *merge, const assay_prices_ta
         assay_sql_reset(&sql);
         if (status == ASSAY_OK) {
             status = n_left == 0 ? assay_publish_remove(merge->publication, below, err)
-                                 : write_target(merge, table, below, path, 0, false, err);
+                                 : write_target(merge, table, below, path, NULL, err);
         }
     }
     assay_cursor_close(&cursor);
@@ -306,9 +345,17 @@ assay_status assay_merge_prices(const assay_merge *merge, assay_error *err) {
         partition = has_table ? assay_partition_of_files(&table.files, strlen(merge->store->folder))
                               : ASSAY_PARTITION_YEAR;
     }
+    bool as_view = false;
+    assay_stage_order order = {.is_by_symbol = true}; /* a table is made in order */
     status = has_table ? find_hits(merge, &table, err) : ASSAY_OK;
     if (status == ASSAY_OK) {
-        status = make_new(merge, partition, has_table, err);
+        status = may_be_view(merge, partition, has_table, &as_view, err);
+    }
+    if (status == ASSAY_OK) {
+        status = make_new(merge, partition, has_table, as_view, err);
+    }
+    if (status == ASSAY_OK && as_view) {
+        status = assay_import_stage_order(merge->store, &order, err);
     }
     if (status == ASSAY_OK) {
         status = count_rows(merge, has_table, &n_new, err);
@@ -316,7 +363,7 @@ assay_status assay_merge_prices(const assay_merge *merge, assay_error *err) {
     if (status == ASSAY_OK && merge->publication != NULL && n_new > 0) {
         status = has_table ? forget_unchanged(merge, err) : ASSAY_OK;
         if (status == ASSAY_OK) {
-            status = write_partitions(merge, &table, partition, err);
+            status = write_partitions(merge, &table, partition, order.is_by_symbol, err);
         }
         if (status == ASSAY_OK && has_table) {
             status = write_losers(merge, &table, err);

@@ -410,16 +410,23 @@ assay_status assay_import_values_find(assay_store *store, const assay_import_sou
     return status;
 }
 
-void assay_import_add_date(const assay_import_values *values, const char *text, assay_sql *sql) {
+void assay_import_add_date(const assay_import_values *values, const assay_import_columns *columns,
+                           assay_sql *sql) {
+    const char *text = assay_import_date_text(columns);
     if (values->kind == ASSAY_DATE_ISO) {
+        bool one_cell = !columns->column[ASSAY_IMPORT_TIME].present;
+        if (one_cell) { /* YYYY-MM-DD, as nearly all files have it, needs none of what follows */
+            assay_sql_add(sql, "coalesce(CASE WHEN frequency = '1d' AND strlen(r_timestamp) = 10 THEN "
+                               "TRY_CAST(r_timestamp AS TIMESTAMP) END, ");
+        }
         /* A daily row counts for the date that it says, whatever its time and offset. */
         assay_sql_add(
             sql,
             "CASE WHEN frequency <> '1d' THEN make_timestamp(epoch_us(TRY_CAST(%s AS TIMESTAMPTZ))) "
             "WHEN length(%s) <= 10 THEN TRY_CAST(%s AS TIMESTAMP) "
             "WHEN TRY_CAST(%s AS TIMESTAMPTZ) IS NOT NULL THEN "
-            "TRY_CAST(split_part(replace(%s, 'T', ' '), ' ', 1) AS TIMESTAMP) END",
-            text, text, text, text, text);
+            "TRY_CAST(split_part(replace(%s, 'T', ' '), ' ', 1) AS TIMESTAMP) END%s",
+            text, text, text, text, text, one_cell ? ")" : "");
         return;
     }
     const char *day = "CASE WHEN frequency = '1d' THEN date_trunc('day', ";
