@@ -24,7 +24,7 @@
     "\"timestamp\", symbol, currency, open_price, high_price, low_price, close_price, volume, frequency, "   \
     "data_source, "                                                                                          \
     "created_at, updated_at"
-#define PARQUET " (FORMAT parquet, COMPRESSION snappy, USE_TMP_FILE false)"
+#define PARQUET " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 61440, USE_TMP_FILE false)"
 
 static assay_status do_sql(const assay_merge *merge, assay_sql *sql, const assay_arg *args, size_t n_args,
                            assay_error *err) {

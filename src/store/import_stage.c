@@ -163,6 +163,12 @@ static assay_status build_select(assay_store *store, assay_import_source *source
         }
         assay_sql_add(sql, " AS v_%s", name);
     }
+    assay_sql_add(sql, " FROM (SELECT *");
+    for (size_t i = ASSAY_IMPORT_OPEN; i <= ASSAY_IMPORT_SPLIT; i++) {
+        if (assay_import_is_text(columns, i)) {
+            assay_import_add_plain_number(values, assay_import_column_name(i), sql);
+        }
+    }
     assay_sql_add(sql, " FROM (SELECT %s", with_rows ? "n, " : "");
     const assay_import_column *symbol = &columns->column[ASSAY_IMPORT_SYMBOL];
     if (symbol->present) {
@@ -189,7 +195,7 @@ static assay_status build_select(assay_store *store, assay_import_source *source
     }
     assay_sql_add(sql, " AS currency");
     add_raw(columns, sql);
-    assay_sql_add(sql, " FROM %s))", with_rows ? source->relation_with_rows : source->relation);
+    assay_sql_add(sql, " FROM %s)))", with_rows ? source->relation_with_rows : source->relation);
     if (status == ASSAY_OK && sql->failed) {
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory while reading %s", source->file);
     }

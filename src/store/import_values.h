@@ -32,9 +32,10 @@ ASSAY_NODISCARD assay_status assay_import_values_find(assay_store *store, const 
                                                       assay_import_values *out_values, assay_error *err);
 
 /* SQL of a TIMESTAMP from the raw cells r_timestamp and r_time (daily rows: of the date that they say), and of a DOUBLE from the
- * raw cell r_<name>. */
+ * raw cell r_<name> and from d_<name>, the plain number that the other adds to an inner SELECT. */
 void assay_import_add_date(const assay_import_values *values, const assay_import_columns *columns,
                            assay_sql *sql);
+void assay_import_add_plain_number(const assay_import_values *values, const char *name, assay_sql *sql);
 void assay_import_add_number(const assay_import_values *values, const char *name, assay_sql *sql);
 
 #endif

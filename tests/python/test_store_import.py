@@ -481,3 +481,37 @@ def test_any_sequence_of_imports(load, db, tmp_path, seed):
         for row in frame.to_dict("records"):
             wanted[row["timestamp"], row["symbol"]] = row
         check(db, pd.DataFrame(wanted.values()))
+
+
+@pytest.mark.long
+def test_rows_of_a_large_file_keep_their_order(load, tmp_path):
+    """DuckDB reads it in pieces by several threads; of two rows with one key the last of the file counts even so."""
+    file, n, note = tmp_path / "large.csv", 300_000, "x" * 300
+    days = pd.date_range("1970-01-01", periods=1000).strftime("%Y-%m-%d")
+    with file.open("w") as out:
+        out.write("timestamp,symbol,close,note\n")
+        out.writelines(f"{days[i % 1000]},S{i // 1000:03d},{1 + i % 997},{note}\n" for i in range(n))
+        out.write(f"{days[0]},S000,5000,{note}\n")
+    refused = load(file, code=1)
+    assert f"line 2 and line {n + 2} are both S000" in " ".join(refused.stderr.split())
+    load(file, "--on-bad-data", "drop")
+    found = table(tmp_path / "db")
+    assert len(found) == n and found["close_price"].iloc[0] == 5000
+    assert found["close_price"].iloc[1:].tolist() == [1 + i % 997 for i in range(1, n)]
+
+
+@pytest.mark.parametrize("order", ["symbol", "timestamp", "none"])
+@pytest.mark.parametrize("partition", ["year", "day"])
+def test_any_order_of_rows_gives_files_by_symbol_and_date(load, tmp_path, order, partition):
+    frame = long_frame(days=90)
+    keys = {"symbol": ["symbol", "timestamp"], "timestamp": ["timestamp", "symbol"]}
+    frame = frame.sample(frac=1, random_state=1) if order == "none" else frame.sort_values(keys[order])
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    load(tmp_path / "long.csv", "--partition", partition)
+    check(tmp_path / "db", frame)
+    for file in (tmp_path / "db" / "prices").rglob("*.parquet"):
+        part = pq.read_table(file, partitioning=None).to_pandas()
+        assert part.equals(part.sort_values(["symbol", "timestamp"], ignore_index=True))
+    twice = pd.concat([frame, frame.iloc[[7]]])
+    twice.to_csv(tmp_path / "twice.csv", index=False)
+    assert "are both" in load(tmp_path / "twice.csv", code=1).stderr
