@@ -9,7 +9,7 @@ import json
 import pandas
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 FREE = ["--set", "commission_pct=0", "--set", "slippage_bps=0", "--set", "max_participation=0"]
 
@@ -47,7 +47,7 @@ class Database:
             assert ": ok" in self.assay("audit", "r", "--db", self.folder).stdout
             assert "reproduced" in self.assay("reproduce", "r", "--db", self.folder).stdout
             verified = self.assay("verify", f"signals:{self.folder / 'signals.csv'}", "--db", self.folder, *FREE,
-                                  *args, "--cuts", "4")
+                                  *args, "--cuts", "2")
             assert verified.returncode == 0
         return done
 
