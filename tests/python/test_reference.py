@@ -67,3 +67,18 @@ def test_more_markets_of(kind, first, request):
     long_enough(request)
     verdicts = [check(seed, kind) for seed in range(first, first + 20)]
     assert verdicts.count("same") >= 12
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_decision_depends_on_the_future(seed):
+    verdict, words = compare.verify(seed, "known")
+    assert verdict == "same", words
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(2, 102, 20))
+def test_no_decision_depends_on_the_future_in_more_markets(first, request):
+    long_enough(request)
+    for seed in range(first, first + 20):
+        verdict, words = compare.verify(seed, "known")
+        assert verdict == "same", words
