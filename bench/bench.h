@@ -86,7 +86,7 @@ static inline assay_panel *bench_sample_panel(size_t n_symbols, size_t n_bars) {
     assay_error err;
     assay_panel_builder *builder = NULL;
     assay_panel *panel = NULL;
-    assay_panel_options options = {ASSAY_BAD_DATA_ERROR, ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
+    assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_ERROR};
     assay_sample_spec spec;
     assay_sample_spec_init(&spec);
     spec.n_symbols = n_symbols;

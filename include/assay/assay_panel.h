@@ -58,6 +58,7 @@ typedef enum assay_signal_prices {
 typedef struct assay_panel_options {
     assay_bad_data on_bad_data;
     assay_signal_prices signal_prices;
+    size_t fill_gap_bars; /* gap_policy: forward_fill, at most so many bars in a row; 0: none are filled */
 } assay_panel_options;
 
 /* One block of rows for the builder. Every pointer but `symbol`, `timestamp_us` and column CLOSE may be NULL: the column

@@ -216,7 +216,15 @@ assay_status cli_load_panel(assay_store *store, const cli_request *request, assa
         .end_us = last_needed_us(request),
         .frequency = request->frequency,
         .panel = {.on_bad_data = (assay_bad_data)choice_of(request->config, "on_bad_data"),
-                  .signal_prices = (assay_signal_prices)choice_of(request->config, "signal_prices")}};
+                  .signal_prices = (assay_signal_prices)choice_of(request->config, "signal_prices"),
+                  .fill_gap_bars = choice_of(request->config, "gap_policy") == 0
+                                       ? 0
+                                       : (size_t)whole_of(request->config, "max_gap_bars")}};
+    if (makes_bars && spec.panel.fill_gap_bars != 0)
+        return assay_error_set(
+            err, ASSAY_E_CONFIG,
+            "gap_policy: forward_fill cannot be had with bars that are made of others: leave one of "
+            "them out");
     assay_load_report report = {0};
     cli_progress("loading prices ...");
     assay_status status = assay_store_load_panel(store, &spec, out_panel, &report, err);

@@ -29,7 +29,7 @@ bool assay_prefix_suits(const assay_panel *panel) {
         if (panel->event[i].child != ASSAY_NO_CHILD)
             return false;
     }
-    return panel->outside == NULL;
+    return panel->outside == NULL && panel->filled == NULL;
 }
 
 bool assay_prefix_compatible(const assay_config *a, const assay_config *b) {

@@ -42,6 +42,8 @@ static double reference_price(const assay_stepper *st, size_t t, assay_price_poi
     double close = assay_cell(p, ASSAY_COLUMN_CLOSE, t, order->symbol);
     double open =
         p->column[ASSAY_COLUMN_OPEN] == NULL ? ASSAY_NAN : assay_cell(p, ASSAY_COLUMN_OPEN, t, order->symbol);
+    if (p->filled != NULL && p->filled[t * p->stride + order->symbol] != 0)
+        return ASSAY_NAN; /* nobody traded */
     if (isnan(close) || (order->decision_bar == t) != (point == ASSAY_AT_DECISION_CLOSE))
         return ASSAY_NAN;
     bool meets_open = fill == ASSAY_NEXT_OPEN && !isnan(open);

@@ -53,8 +53,7 @@ static void add_book(assay_snapshot *row, assay_stepper *st, size_t t, double *l
         row->net_exposure += position[i].is_short != 0 ? -value : value;
         *largest = assay_max(*largest, value);
         *squares += value * value;
-        row->stale_positions +=
-            isnan(assay_cell(st->market->panel, ASSAY_COLUMN_CLOSE, t, position[i].symbol)) ? 1 : 0;
+        row->stale_positions += assay_has_traded(st->market->panel, t, position[i].symbol) ? 0 : 1;
     }
 }
 

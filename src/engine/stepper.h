@@ -234,6 +234,13 @@ static inline const assay_settings *assay_stepper_settings(const assay_stepper *
     return &st->config->settings;
 }
 
+/* Whether a symbol has a bar of its own that is no filled gap. */
+static inline bool assay_has_traded(const assay_panel *panel, size_t bar, size_t symbol) {
+    size_t cell = bar * panel->stride + symbol;
+    double close = panel->column[ASSAY_COLUMN_CLOSE][cell];
+    return close == close && (panel->filled == NULL || panel->filled[cell] == 0);
+}
+
 static inline double assay_cell(const assay_panel *panel, int column, size_t bar, size_t symbol) {
     return panel->column[column][bar * panel->stride + symbol];
 }

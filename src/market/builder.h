@@ -63,10 +63,13 @@ ASSAY_NODISCARD assay_status assay_direct_finish(assay_panel_builder *b, const a
                                                  assay_panel **out_panel, assay_panel_report *out_report,
                                                  assay_error *err);
 
+/* gap_policy: forward_fill: at most so many bars in a row after an own bar. ASSAY_E_NOMEM. */
+ASSAY_NODISCARD assay_status assay_panel_fill_gaps(assay_panel *panel, size_t most, assay_error *err);
+
 /* Fills first_bar … n_irregular, event, factor_step and own_price of a panel whose columns are ready. `events` are the
  * raw events with panel symbol numbers, in any order. */
 ASSAY_NODISCARD assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *events,
-                                                         size_t n_events, assay_signal_prices signal_prices,
+                                                         size_t n_events, const assay_panel_options *options,
                                                          assay_error *err);
 
 #endif

@@ -33,6 +33,17 @@ static void find_listing(assay_panel *panel, uint32_t *n_own) {
     }
 }
 
+static void forget_gaps(assay_panel *panel) {
+    free(panel->first_bar);
+    free(panel->last_bar);
+    free(panel->gap_begin);
+    free(panel->irregular);
+    assay_block_free(panel->gap_bar);
+    panel->first_bar = panel->last_bar = panel->irregular = panel->gap_bar = NULL;
+    panel->gap_begin = NULL;
+    panel->n_irregular = 0;
+}
+
 static assay_status find_gaps(assay_panel *panel, assay_error *err) {
     size_t n = panel->n_symbols;
     uint32_t *n_own = malloc(n * sizeof *n_own);
@@ -336,11 +347,18 @@ static assay_status walk_calendar(assay_panel *panel, own_walk *walk, assay_sign
 }
 
 assay_status assay_panel_finish_own_time(assay_panel *panel, assay_raw_event *events, size_t n_events,
-                                         assay_signal_prices signal_prices, assay_error *err) {
+                                         const assay_panel_options *options, assay_error *err) {
+    assay_signal_prices signal_prices = options->signal_prices;
     panel->signal_prices = signal_prices;
     assay_status status = find_gaps(panel, err);
     if (status == ASSAY_OK)
         status = place_events(panel, events, n_events, err);
+    if (status == ASSAY_OK && options->fill_gap_bars != 0) {
+        status = assay_panel_fill_gaps(panel, options->fill_gap_bars, err);
+        forget_gaps(panel);
+        if (status == ASSAY_OK)
+            status = find_gaps(panel, err);
+    }
     if (status != ASSAY_OK)
         return status;
     size_t n = panel->n_symbols;

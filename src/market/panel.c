@@ -26,6 +26,7 @@ void assay_panel_destroy(assay_panel *panel) {
     assay_block_free(panel->gap_bar);
     free(panel->gap_begin);
     free(panel->irregular);
+    assay_block_free(panel->filled);
     free(panel->event);
     free(panel->factor_step);
     assay_panel_reset_extras(panel);

@@ -84,6 +84,9 @@ struct assay_panel {
     size_t *gap_begin;   /* n_symbols + 1 offsets into gap_bar */
     uint32_t *irregular; /* the symbols with gaps, ascending */
     size_t n_irregular;
+    uint8_t
+        *filled; /* n_bars x stride: 1 = no bar of its own, made by gap_policy: forward_fill; NULL: none */
+    size_t fill_gap_bars;
     assay_panel_event *event; /* by bar, symbol, ex-date */
     size_t n_events;
     assay_signal_prices signal_prices;

@@ -457,7 +457,7 @@ static assay_status build(assay_panel_builder *b, scatter *sc, uint32_t *rank, a
         return assay_error_set(err, ASSAY_E_DATA, "no row has a close price: there is nothing to run on");
     settle_events(sc);
     free_rows(b);
-    return assay_panel_finish_own_time(sc->panel, b->event, b->n_events, sc->options->signal_prices, err);
+    return assay_panel_finish_own_time(sc->panel, b->event, b->n_events, sc->options, err);
 }
 
 assay_status assay_panel_builder_finish(assay_panel_builder *b, const assay_panel_options *options,

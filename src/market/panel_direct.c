@@ -114,8 +114,7 @@ assay_status assay_direct_finish(assay_panel_builder *b, const assay_panel_optio
         b->event[i].symbol = d->rank[b->event[i].symbol];
         b->event[i].child = b->event[i].child_ratio > 0 ? d->rank[b->event[i].child] : ASSAY_NO_CHILD;
     }
-    assay_status status =
-        assay_panel_finish_own_time(d->panel, b->event, b->n_events, options->signal_prices, err);
+    assay_status status = assay_panel_finish_own_time(d->panel, b->event, b->n_events, options, err);
     if (status != ASSAY_OK)
         return status;
     if (out_report != NULL)

@@ -66,7 +66,8 @@ static void reset(perturber *p) {
 /* --- one bar --- */
 
 static double cell(const assay_panel *p, int column, size_t t, size_t s) {
-    return p->column[column] == NULL ? ASSAY_NAN : p->column[column][t * p->stride + s];
+    bool is_filled = p->filled != NULL && p->filled[t * p->stride + s] != 0;
+    return p->column[column] == NULL || is_filled ? ASSAY_NAN : p->column[column][t * p->stride + s];
 }
 
 static bool has_row(const assay_panel *p, size_t t, size_t s) {
@@ -258,7 +259,8 @@ assay_status assay_panel_perturb(const assay_panel *panel, size_t cut, assay_per
     if (status == ASSAY_OK)
         status = add_all(&p);
     const assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_KEEP,
-                                         .signal_prices = panel->signal_prices};
+                                         .signal_prices = panel->signal_prices,
+                                         .fill_gap_bars = panel->fill_gap_bars};
     assay_panel *to = NULL;
     if (status == ASSAY_OK)
         status = assay_panel_builder_finish(p.builder, &options, &to, NULL, err);

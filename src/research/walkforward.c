@@ -30,6 +30,8 @@ static const struct {
     {"benchmark", "it is loaded once for all points"},
     {"max_age_days", "it shapes the columns that all points share"},
     {"lag_days", "it shapes the columns that all points share"},
+    {"gap_policy", "it decides which bars there are"},
+    {"max_gap_bars", "it decides which bars there are"},
     {"point_in_time_universe", "the universe is loaded once for all points"},
 };
 

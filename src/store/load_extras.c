@@ -167,6 +167,15 @@ static assay_status add_name(name_list *names, const char *name, assay_error *er
     return ASSAY_OK;
 }
 
+static bool has_name(const name_list *names, const char *name) {
+    for (size_t i = 0; i < names->n; i++) {
+        if (strcmp(names->name[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a symbol spins off: its own history needs what that was worth. */
 static assay_status add_children(assay_store *store, const char *instrument, name_list *names,
                                  assay_error *err) {
@@ -180,7 +189,7 @@ static assay_status add_children(assay_store *store, const char *instrument, nam
         int64_t ex_date = assay_cursor_int(c, ACTION_EX_DATE);
         const char *meant = assay_symbol_at(store, name, ex_date);
         const char *brought = child[0] == '\0' ? NULL : assay_symbol_at(store, child, ex_date);
-        if (meant != NULL && brought != NULL && strcmp(meant, instrument) == 0) {
+        if (meant != NULL && brought != NULL && strcmp(meant, instrument) == 0 && !has_name(names, brought)) {
             status = add_name(names, brought, err);
         }
     }
@@ -206,8 +215,8 @@ assay_status assay_store_load_benchmark(assay_store *store, const assay_load_spe
     name_list names = {0};
     size_t number = 0;
     assay_status status = add_name(&names, symbol, err);
-    if (status == ASSAY_OK) {
-        status = add_children(store, assay_symbol_instrument(store, symbol), &names, err);
+    for (size_t i = 0; status == ASSAY_OK && i < names.n; i++) { /* and what those spin off */
+        status = add_children(store, assay_symbol_instrument(store, names.name[i]), &names, err);
     }
     if (status == ASSAY_OK) {
         alone.symbols = (const char *const *)names.name;

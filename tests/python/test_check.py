@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 N_SYMBOLS, N_BARS = 6, 300
 SYMBOLS = [f"S{i}" for i in range(N_SYMBOLS)]

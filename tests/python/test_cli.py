@@ -194,7 +194,7 @@ MISTAKES = [
     (["sample", "--start", "soon"], 2, ["--start 'soon'", "a date such as"]),
     (["sample", "--start", "9999-12-01", "--db", "new"], 2, ["does not fit"]),
     (["sample", "extra"], 2, ["'extra' is one argument too many"]),
-    (["import"], 2, ["the FILE is missing"]),
+    (["import"], 2, ["the FILE or FOLDER is missing"]),
     (["import", "nowhere.csv", "--db", "new"], 1, ["nowhere.csv"]),
     (["import", "x.csv", "--partition", "yer"], 2, ["--partition 'yer'", "did you mean 'year'?"]),
     (["show"], 2, ["the RUN is missing"]),
@@ -455,8 +455,8 @@ def test_each_strategy_by_itself(assay, tmp_path):
 
 def table_bytes(db, run_id):
     """The files of a run, but for the time and duration in backtest_runs."""
-    files = {path.parts[-5]: path.read_bytes() for path in Path(db).glob(f"backtest_*/**/{run_id}.parquet")}
-    assert len(files) == 6
+    files = {path.relative_to(db).parts[0]: path.read_bytes() for path in Path(db).glob(f"backtest_*/**/{run_id}.parquet")}
+    assert len(files) == 7
     return {table: content for table, content in files.items() if table != "backtest_runs"}
 
 

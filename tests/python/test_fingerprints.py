@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 
 @pytest.fixture

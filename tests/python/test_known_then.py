@@ -9,7 +9,7 @@ import json
 import pandas
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 FREE = ["--set", "commission_pct=0", "--set", "slippage_bps=0", "--set", "max_participation=0"]
 
@@ -47,7 +47,7 @@ class Database:
             assert ": ok" in self.assay("audit", "r", "--db", self.folder).stdout
             assert "reproduced" in self.assay("reproduce", "r", "--db", self.folder).stdout
             verified = self.assay("verify", f"signals:{self.folder / 'signals.csv'}", "--db", self.folder, *FREE,
-                                  *args, "--cuts", "4")
+                                  *args, "--cuts", "2")
             assert verified.returncode == 0
         return done
 
@@ -293,3 +293,50 @@ def test_a_sector_of_the_fundamentals_holds_when_it_is_known(db):
         {"timestamp": day(1), "symbol": "C", "sector": "Oil", "filing_date": None},
     ])
     assert [row[0] for row in sector_run(db, "--set", "lag_days=1")] == [2, 2, 3, 3, 4, 4]
+
+
+# --- gaps ---------------------------------------------------------------------------------------------------------------
+
+GAP = {"A": [50, 100, None, None, 110, 110, 110], "B": [10] * 7}
+
+
+def test_a_filled_gap_is_a_bar_at_which_nothing_fills(db):
+    db.prices(GAP)
+    forward = ["--set", "gap_policy=forward_fill"]
+    db.run([(1, "A", "BUY", 1)], *forward)
+    assert [fill[:4] for fill in db.fills()] == [(4, "A", "BUY", 100)]
+    db.run([(0, "A", "BUY", 1)], *forward)
+    assert db.column("stale_positions") == [0, 0, 1, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("more", "score"), [
+    ([], 1.2),                                                               # 110 / 50 - 1: the gap is no bar
+    (["--set", "gap_policy=forward_fill"], 0.1),                             # 110 / 100 - 1: the gap has two bars of 100
+    (["--set", "gap_policy=forward_fill", "--set", "max_gap_bars=1"], 0.1),  # 100 | 100 110: one of them
+])
+def test_windows_count_filled_bars(db, more, score):
+    db.prices(GAP)
+    db.assay("run", "momentum", "--db", db.folder, "--run-id", "r", "--set", "lookback=3", "--set", "threshold=0.01", *FREE, *more)
+    scores = dict(db.rows("backtest_signals", "timestamp, score"))
+    assert scores[f"{day(4):%Y-%m-%d}T00:00:00"] == pytest.approx(score)
+
+
+def test_a_gap_is_filled_whether_or_not_the_symbol_resumes(db):
+    """A never trades again: it has bars up to day 3, a Thursday; Monday is more than 2 days later."""
+    db.prices({"A": [100, 100, None, None, None, None, None], "B": [10] * 7})
+    db.run([(0, "A", "BUY", 1)], "--set", "gap_policy=forward_fill", "--set", "max_gap_bars=2", "--set", "delist_after_days=2")
+    assert db.fills()[1][:2] == (5, "A")
+
+
+def test_filled_gaps_and_splits(db):
+    """A 2 for 1 split inside the gap: the filled bars behind it are at 50."""
+    db.prices({"A": [100, 100, None, None, 50, 50], "B": [10] * 6})
+    db.table("corporate_actions", [action(3, "A", split_ratio=2.0)])
+    db.run([(0, "A", "BUY", 1)], "--set", "gap_policy=forward_fill")
+    assert db.column("total_value") == pytest.approx([100000] * 6)
+
+
+def test_filled_gaps_cannot_be_had_with_coarser_bars(db):
+    db.prices(GAP)
+    said = db.run([(1, "A", "BUY", 1)], "--set", "gap_policy=forward_fill", "--resample", "1w", code=2).stderr
+    assert "gap_policy" in said

@@ -38,11 +38,11 @@ def digest(db, run_id):
 
 @pytest.mark.parametrize("strategies", [
     ["momentum", "--set", "slippage_model=impact"],
-    ["mean_reversion", "--set", "allow_short=true", "--set", "signal_prices=total_return"],
-    ["sector_rotation"],
-    ["portfolio_beta"],
     ["rule:rule.yaml"],
-    ["momentum", "mean_reversion", "--set", "combine=sleeves"],
+    pytest.param(["mean_reversion", "--set", "allow_short=true", "--set", "signal_prices=total_return"], marks=pytest.mark.long),
+    pytest.param(["sector_rotation"], marks=pytest.mark.long),
+    pytest.param(["portfolio_beta"], marks=pytest.mark.long),
+    pytest.param(["momentum", "mean_reversion", "--set", "combine=sleeves"], marks=pytest.mark.long),
 ])
 def test_results_do_not_depend_on_memory(assay, market, strategies):
     names = [s.replace("rule:rule.yaml", f"rule:{market}/rule.yaml") for s in strategies]
@@ -53,6 +53,7 @@ def test_results_do_not_depend_on_memory(assay, market, strategies):
         assert digest(market, "r") == plain, memory
 
 
+@pytest.mark.long
 def test_sweep_and_verify_within_little_memory(assay, market):
     args = ["--db", market, "--axis", "lookback=10,20,40", "--quiet", "--format", "json", "--no-store"]
     plain = assay("optimize", "momentum", *args).stdout

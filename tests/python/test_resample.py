@@ -316,7 +316,7 @@ def test_sessions_equal_zoneinfo(core, zone):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 400))
+@pytest.mark.parametrize("seed", range(100, 200))
 def test_daily_bars_equal_pandas_on_many_markets(core, seed):
     check_daily(core, seed)
 

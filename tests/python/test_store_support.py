@@ -31,6 +31,7 @@ class LoadSpec(ctypes.Structure):
         ("frequency", ctypes.c_char_p),
         ("on_bad_data", ctypes.c_int),
         ("signal_prices", ctypes.c_int),
+        ("fill_gap_bars", ctypes.c_size_t),
         ("bars", ctypes.c_void_p),
     ]
 

@@ -345,19 +345,35 @@ def check(seed, keep=False, kind=None):
     return "same", ""
 
 
+def verify(seed, kind=None, cuts=3):
+    """("same" | "different", text): `assay verify` on the market of a seed, the run's strategies and settings."""
+    market, settings, style = markets.make(seed, kind)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"assay-verify-{kind or 'seed'}-{seed}-"))
+    try:
+        run_program(folder, market, settings)
+        run = command_lines(folder, settings)[1]
+        at = run.index("--run-id")
+        call([run[0], "verify", *run[2:at], *run[at + 2:], "--cuts", str(cuts)])
+    except (Difference, subprocess.TimeoutExpired) as found:
+        return "different", f"seed {seed} ({style}): {found}\nkept: {folder}"
+    shutil.rmtree(folder)
+    return "same", ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0:60", help="A:B (B excluded) or one seed")
     parser.add_argument("--strategy", choices=markets.KINDS, help="markets of this kind alone")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folders of equal markets too")
+    parser.add_argument("--verify", action="store_true", help="the look-ahead test in place of the comparison")
     parser.add_argument("--show", type=int, default=5, help="print at most so many differences in full")
     options = parser.parse_args()
     first, _, last = options.seeds.partition(":")
     seeds = range(int(first), int(last) if last else int(first) + 1)
     counts, different = {"same": 0, "skipped": 0, "different": 0}, []
     with multiprocessing.Pool(options.jobs) as pool:
-        work = [(s, options.keep, options.strategy) for s in seeds]
+        work = [(s, options.keep, options.strategy, options.verify) for s in seeds]
         for seed, (verdict, words) in zip(seeds, pool.imap(check_one, work)):
             counts[verdict] += 1
             if verdict == "different":
@@ -370,7 +386,8 @@ def main():
 
 
 def check_one(arguments):
-    return check(*arguments)
+    seed, keep, kind, looks_ahead = arguments
+    return verify(seed, kind) if looks_ahead else check(seed, keep, kind)
 
 
 if __name__ == "__main__":

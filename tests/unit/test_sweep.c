@@ -19,7 +19,8 @@ static assay_panel *sample_panel(uint64_t seed, size_t n_symbols, size_t n_bars)
     assay_error err;
     assay_panel_builder *builder = NULL;
     assay_panel *panel = NULL;
-    assay_panel_options options = {ASSAY_BAD_DATA_ERROR, ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
+    assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_ERROR,
+                                   .signal_prices = ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
     assay_sample_spec spec;
     assay_sample_spec_init(&spec);
     spec.seed = seed;
@@ -177,7 +178,8 @@ static assay_panel *twin_panel(uint64_t seed) {
     assay_error err;
     assay_panel_builder *builder = NULL;
     assay_panel *panel = NULL;
-    assay_panel_options options = {ASSAY_BAD_DATA_ERROR, ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
+    assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_ERROR,
+                                   .signal_prices = ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
     assert_int_equal(assay_panel_builder_create(&builder, &err), ASSAY_OK);
     for (int pair = 0; pair < N_PAIRS; pair++) {
         double price = 20 + 60 * assay_rng_uniform(&rng);

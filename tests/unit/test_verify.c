@@ -138,7 +138,8 @@ static assay_panel *rich_panel(void) {
     const random_spec spec = {
         .seed = 42, .n_bars = 260, .n_symbols = 16, .gap = 0.03, .event = 0.01, .listings = true};
     matrix_market market = random_market(&spec);
-    const assay_panel_options options = {ASSAY_BAD_DATA_ERROR, ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
+    const assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_ERROR,
+                                         .signal_prices = ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
     assay_panel *panel = panel_of_market(&market, &options, market.n_bars);
     const char *sectors[16];
     for (size_t s = 0; s < 16; s++)

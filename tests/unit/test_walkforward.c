@@ -221,7 +221,8 @@ static void folds_equal_single_runs(void **state) {
 static void joined_run_conserves_money(void **state) {
     (void)state;
     const random_spec random = {.seed = 8, .n_bars = 300, .n_symbols = 30, .gap = 0.02}; /* no dividends */
-    const assay_panel_options options = {ASSAY_BAD_DATA_ERROR, ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
+    const assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_ERROR,
+                                         .signal_prices = ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
     matrix_market market = random_market(&random);
     assay_panel *panel = panel_of_market(&market, &options, market.n_bars);
     free_market(&market);
@@ -343,7 +344,8 @@ static void disturb(matrix_market *market, size_t after, assay_rng *rng) {
 static void the_future_changes_no_choice(void **state) {
     (void)state;
     const random_spec random = {.seed = 3, .n_bars = 260, .n_symbols = 20, .gap = 0.02, .event = 0.01};
-    const assay_panel_options options = {ASSAY_BAD_DATA_ERROR, ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
+    const assay_panel_options options = {.on_bad_data = ASSAY_BAD_DATA_ERROR,
+                                         .signal_prices = ASSAY_SIGNAL_PRICES_SPLIT_ADJUSTED};
     matrix_market market = random_market(&random);
     assay_panel *panel = panel_of_market(&market, &options, market.n_bars);
     assay_config *config = momentum_config((const char *const[]){NULL});
