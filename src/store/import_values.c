@@ -74,7 +74,7 @@ static const char *take_month(const char *text, bool whole) {
 
 /* What is left of the text after a date or time of this format; NULL: it has another. */
 static const char *match(const char *text, const char *format) {
-    for (; *format != '\0' && text != NULL; format++) {
+    for (const char *start = format; *format != '\0' && text != NULL; format++) {
         if (*format != '%') {
             text = *text == *format ? text + 1 : NULL;
             continue;
@@ -90,7 +90,7 @@ static const char *match(const char *text, const char *format) {
             text = take_digits(text, format[1] == '%' ? 2 : 1, 2, 1, 12);
             break;
         case 'd':
-            text = take_digits(text, format[-2] == 'm' ? 2 : 1, 2, 1, 31);
+            text = take_digits(text, format - start >= 2 && format[-2] == 'm' ? 2 : 1, 2, 1, 31);
             break;
         case 'H':
             text = take_digits(text, 1, 2, 0, 24);

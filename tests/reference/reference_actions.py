@@ -96,6 +96,8 @@ def cash_in_lieu(book, symbol):
     quantity = position.quantity()
     part = quantity - units_down(quantity, min(book.set["lot_size"], 1.0))
     if part > TINY * quantity:
+        if part < 1e-6 * quantity:              # its last digits are rounding of the whole
+            book.journal.ties.append(f"{book.t} {symbol}: {part!r} is paid in cash of {quantity!r} shares")
         mark = book.marks[symbol]
         book.fill_apart(symbol, -position.direction, part, part, mark, mark, 0.0, "cash_in_lieu", position.lots[0].signal)
 
