@@ -20,7 +20,7 @@ GOOD = {
     "wide": b"Date,AAPL US Equity,VOD LN Equity\n2024-01-02,1.5,2.5\n2024-01-03,1.6,\n",
     "two headers": b",AAPL,AAPL,MSFT,MSFT\nDate,Open,Close,Open,Close\n2024-01-02,1,2,3,4\n2024-01-03,1,2,3,4\n",
     "epoch": b'timestamp,symbol,close\n1704153600,"A, B",1.5\n1704240000,"A ""B""",2.5\n',
-    "zones": "\ufefftimestamp\tsymbol\tclose\r\n2024-01-02T09:30:00-05:00\tÄ\t1\r\n2024-01-02 09:31:00-05:00\tÄ\t2\r\n".encode(),
+    "zones": "\ufefftimestamp\tsymbol\tclose\r\n2024-01-02T09:30:00-05:00\tÄ\t1\r\n2024-01-03 09:31:00-05:00\tÄ\t2\r\n".encode(),
     "utf16": "date,symbol,close\n2024-01-02,A,1\n2024-01-03,A,2\n".encode("utf-16"),
     "gzip": gzip.compress(b"date,symbol,close\n2024-01-02,A,1\n", mtime=0),
 }
