@@ -81,9 +81,7 @@ static assay_signal_status wish_target(const assay_stepper *st, const assay_deci
                                        double target, wish *out) {
     double wanted = target * bar->full;
     double value = position->quantity * bar->close[signal->symbol] * (position->is_short != 0 ? -1 : 1);
-    double change = wanted - value;
-    if (fabs(change) < ASSAY_RESIDUE * bar->full)
-        return ASSAY_SIGNAL_AT_TARGET;
+    double change = wanted - value; /* not nothing: is_at_target has been asked */
     if (wanted == 0)
         return wish_close(position, out);
     if ((wanted > 0) == (value > 0))
@@ -138,9 +136,7 @@ static assay_signal_status wish_of_flat(const assay_stepper *st, const assay_dec
                            : ASSAY_SIGNAL_NO_POSITION;
     case ASSAY_ACTION_REDUCE:
         return ASSAY_SIGNAL_NO_POSITION;
-    default:
-        if (target == 0)
-            return ASSAY_SIGNAL_AT_TARGET;
+    default: /* not 0: is_at_target has been asked */
         if (target < 0 && !allow_short)
             return ASSAY_SIGNAL_NO_POSITION;
         return wish_open(st, bar, signal, target > 0 ? ASSAY_SIDE_BUY : ASSAY_SIDE_SELL, fabs(target), out);
