@@ -289,6 +289,8 @@ static assay_status run_one(void *context, unsigned worker, size_t unit, assay_e
     if (status == ASSAY_OK)
         status = assay_run(run->panel, request->config, ASSAY_KEEP_ALL, &run->result, err);
     if (status == ASSAY_OK)
+        status = assay_result_analyse(run->result, 0, err);
+    if (status == ASSAY_OK)
         name_run(run, run->panel, assay_config_strategy(request->config)->name);
     run->duration_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
     return status;

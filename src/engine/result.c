@@ -202,3 +202,7 @@ double assay_result_financing(const assay_result *r) {
 const double *assay_result_metrics(const assay_result *r) {
     return r->metrics;
 }
+
+size_t assay_result_n_metrics(const assay_result *r) {
+    return r->n_metrics == 0 ? assay_metric_count() : r->n_metrics;
+}
