@@ -166,7 +166,10 @@ ASSAY_API const assay_panel *assay_result_panel(const assay_result *result);
 ASSAY_API const assay_config *assay_result_config(const assay_result *result);
 ASSAY_API uint32_t assay_result_warnings(const assay_result *result); /* assay_warning bits */
 ASSAY_API size_t assay_result_delisted_positions(const assay_result *result);
-ASSAY_API double assay_result_financing(const assay_result *result); /* money, whole run */
+ASSAY_API double
+assay_result_financing(const assay_result *result); /* interest less fees: money, whole run */
+ASSAY_API double assay_result_borrow_fees(const assay_result *result); /* the fees in it, >= 0 */
+ASSAY_API double assay_result_periods_per_year(const assay_result *result);
 
 /* What each strategy of an ensemble brought. closed_pnl and open_pnl of all, the run's financing and cents of rounding are
  * the run's gain. */

@@ -144,9 +144,8 @@ static int64_t whole_of(const assay_config *config, const char *key) {
                                                                                 : 0;
 }
 
-/* Sectors that were given; else those of the database's own holdings.csv; then those of its fundamentals. */
-static assay_status load_sectors(assay_store *store, const cli_request *request, assay_panel *panel,
-                                 assay_error *err) {
+assay_status cli_load_sectors(assay_store *store, const cli_request *request, assay_panel *panel,
+                              assay_error *err) {
     char path[4200];
     cli_names symbols = {0}, sectors = {0};
     assay_status status = ASSAY_OK;
@@ -177,7 +176,7 @@ static assay_status load_beside(assay_store *store, const cli_request *request, 
     if (status == ASSAY_OK && benchmark[0] != '\0')
         status = assay_store_load_benchmark(store, spec, benchmark, panel, err);
     if (status == ASSAY_OK && request->strategies.strategy->needs_sectors)
-        status = load_sectors(store, request, panel, err);
+        status = cli_load_sectors(store, request, panel, err);
     if (status == ASSAY_OK && is_true(request->config, "point_in_time_universe"))
         status = assay_store_load_universe(store, panel, err);
     if (status == ASSAY_OK)

@@ -11,7 +11,7 @@ struct assay_result {
     size_t first_bar, last_bar;
     uint32_t warnings;
     size_t delisted_positions;
-    double financing;
+    double financing, borrow_fees;
     double periods_per_year;
     assay_strategy_result *strategy; /* one for each, and one for the vote */
     uint32_t n_strategies;
