@@ -57,7 +57,7 @@ static assay_status write_file(const char *path, const char *document, bool is_p
 static assay_status write_as(const char *path, const char *document, size_t format, assay_error *err) {
     if (format == FORMAT_HTML || format == FORMAT_JSON)
         return write_file(path, document, format == FORMAT_HTML, err);
-    char page[4200];
+    char page[4300];
     snprintf(page, sizeof page, "%s.%ld.html", path, (long)getpid());
     assay_status status = write_file(page, document, true, err);
     if (status == ASSAY_OK)

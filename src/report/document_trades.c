@@ -99,7 +99,7 @@ static void put_trade_cell(assay_document *d, size_t number, int column, const t
     const assay_trade *t = &d->trade[number];
     assay_json_stream *s = &d->json;
     const double numbers[] = {t->entry_price,   t->exit_price, t->quantity,      t->pnl,
-                              t->pnl_pct * 100, t->bars_held,  t->mae_pct * 100, t->mfe_pct * 100,
+                              t->pnl_pct * 100, t->bars_held,  t->mae_pct, t->mfe_pct,
                               t->commission,    t->slippage,   t->dividends};
     const uint32_t names[] = {texts->type, texts->entry, texts->exit, texts->strategy, texts->sector};
     if (column == 0)
@@ -224,8 +224,8 @@ static void put_group(assay_document *d, const char *name, const assay_trade_gro
     assay_stream_rounded(s, "avg_pnl", g->avg_pnl, 7);
     assay_stream_rounded(s, "profit_factor", g->profit_factor, 6);
     assay_stream_rounded(s, "avg_bars_held", g->avg_bars_held, 6);
-    assay_stream_rounded(s, "avg_mae_pct", g->avg_mae * 100, 6);
-    assay_stream_rounded(s, "avg_mfe_pct", g->avg_mfe * 100, 6);
+    assay_stream_rounded(s, "avg_mae_pct", g->avg_mae, 6);
+    assay_stream_rounded(s, "avg_mfe_pct", g->avg_mfe, 6);
     assay_stream_rounded(s, "commission", g->commission, 9);
     assay_stream_rounded(s, "slippage", g->slippage, 9);
     assay_stream_rounded(s, "dividends", g->dividends, 9);
