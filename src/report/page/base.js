@@ -74,8 +74,8 @@ function table(caption, columns, rows, options = {}) {
     return el("td", attributes, text);
   }
   function draw() {
-    const from = page.at * page.size, to = Math.min(shown.length, from + page.size);
-    body.replaceChildren(...shown.slice(from === 0 || isFinite(from) ? from || 0 : 0, to).map((row) => el("tr", null, columns.map((c, i) => cell(c, row, i)))));
+    const from = page.at === 0 ? 0 : page.at * page.size, to = Math.min(shown.length, from + page.size);
+    body.replaceChildren(...shown.slice(from, to).map((row) => el("tr", null, columns.map((c, i) => cell(c, row, i)))));
     if (isFinite(page.size)) {
       status.textContent = shown.length === 0 ? "nothing found" : `${number(from + 1, 0)}–${number(to, 0)} of ${number(shown.length, 0)}`;
       back.disabled = page.at === 0;
@@ -175,9 +175,17 @@ addEventListener("resize", () => {
   resizing = setTimeout(() => charts.forEach((item) => item.instance && item.instance.resize()), 100);
 });
 
-const axisStyle = (c) => ({ axisLine: { lineStyle: { color: c.line } }, axisLabel: { color: c.soft }, splitLine: { lineStyle: { color: c.hair } }, axisTick: { show: false } });
+function compact(value) {
+  if (typeof value !== "number") return value;
+  const size = Math.abs(value);
+  if (size >= 1e9) return number(value / 1e9, value % 1e9 ? 1 : 0) + " bn";
+  if (size >= 1e6) return number(value / 1e6, value % 1e6 ? 1 : 0) + " m";
+  if (size >= 1e4) return number(value / 1e3, value % 1e3 ? 1 : 0) + " k";
+  return String(+value.toPrecision(6)).replace("-", "−");
+}
+const axisStyle = (c) => ({ axisLine: { lineStyle: { color: c.line } }, axisLabel: { color: c.soft, hideOverlap: true, formatter: compact }, splitLine: { lineStyle: { color: c.hair } }, axisTick: { show: false } });
 function timeAxis(c, dates) {
-  return Object.assign({ type: "category", data: dates, boundaryGap: false }, axisStyle(c), { splitLine: { show: false } });
+  return Object.assign({ type: "category", data: dates, boundaryGap: false }, axisStyle(c), { splitLine: { show: false }, axisLabel: { color: c.soft, hideOverlap: true, alignMinLabel: "left", alignMaxLabel: "right" } });
 }
 function tooltip(c, decimals, suffix = "") {
   return { trigger: "axis", renderMode: "richText", backgroundColor: c.card, borderColor: c.line, textStyle: { color: c.ink, fontSize: 12 },

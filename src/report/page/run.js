@@ -143,7 +143,7 @@ function rollingSection(d) {
   if (!d.rolling || d.rolling.length === 0) return null;
   let at = Math.min(1, d.rolling.length - 1);
   const kinds = [["sharpe", "Sharpe ratio", 1, ""], ["volatility_frac", "Annual volatility", 100, " %"], ["beta", "Beta", 1, ""], ["max_drawdown_frac", "Drawdown within the window", 100, " %"]];
-  const figures = kinds.filter(([key]) => d.rolling[at][key]).map(([key, title, factor, suffix]) => chart(`Rolling: ${title.toLowerCase()}`, "Over the bars of the window up to each date.",
+  const figures = kinds.filter(([key]) => d.rolling[at][key]).map(([key, title, factor, suffix]) => chart(`Rolling ${title === "Sharpe ratio" ? title : title.toLowerCase()}`, "Over the bars of the window up to each date.",
     (c) => lines(c, d.bars.date, [{ name: title, data: scaled(d.rolling[at][key], factor) }], { suffix }),
     () => ({ columns: [{ name: "Date", value: (r) => d.bars.date[r] }, { name: title + suffix, number: true, value: (r) => (d.rolling[at][key][r] === null ? null : d.rolling[at][key][r] * factor) }], rows: d.bars.date.map((_, i) => i) }), "low"));
   const pick = choice("Window", d.rolling.map((r, i) => [String(i), `${r.window} bars`]), String(at), (v) => { at = Number(v); figures.forEach((f) => f.item.instance && f.item.paint()); });
@@ -165,9 +165,9 @@ function exposureSection(d) {
 /* --- where it came from --- */
 
 function partsChart(title, rows, total) {
-  const sorted = rows.slice().sort((a, b) => b.pnl - a.pnl);
-  const shown = sorted.length > 24 ? [...sorted.slice(0, 12), ...sorted.slice(-12)] : sorted;
-  return chart(title, `${rows.length} parts sum to ${number(total, 0)}.` + (shown.length < sorted.length ? " Shown are the twelve best and the twelve worst." : ""),
+  const sorted = rows.slice().sort((a, b) => b.pnl - a.pnl), told = sorted.filter((r) => r.n_trades || Math.abs(r.pnl) > 0.005);
+  const shown = told.length > 24 ? [...told.slice(0, 12), ...told.slice(-12)] : told;
+  return chart(title, `${told.length} parts sum to ${number(total, 0)}.` + (shown.length < told.length ? " Shown are the twelve best and the twelve worst." : ""),
     (c) => ({ tooltip: Object.assign(tooltip(c, 0), { trigger: "item" }), xAxis: Object.assign({ type: "value" }, axisStyle(c)), yAxis: Object.assign({ type: "category", inverse: true, data: shown.map((r) => r.name) }, axisStyle(c)),
       series: [{ name: "Gain", type: "bar", data: shown.map((r) => ({ value: r.pnl, itemStyle: { color: r.pnl >= 0 ? c.gain : c.loss } })), barMaxWidth: 14 }] }),
     () => ({ columns: [{ name: "Part", value: (r) => r.name }, { name: "Gain", number: true, signed: true, value: (r) => r.pnl }, { name: "% of capital", number: true, value: (r) => r.contribution_pct }], rows: sorted }), shown.length > 12 ? "tall" : "");
