@@ -98,8 +98,8 @@ enum { N_TRADE_COLUMNS = sizeof TRADE_COLUMNS / sizeof *TRADE_COLUMNS };
 static void put_trade_cell(assay_document *d, size_t number, int column, const trade_texts *texts) {
     const assay_trade *t = &d->trade[number];
     assay_json_stream *s = &d->json;
-    const double numbers[] = {t->entry_price,   t->exit_price, t->quantity,      t->pnl,
-                              t->pnl_pct * 100, t->bars_held,  t->mae_pct, t->mfe_pct,
+    const double numbers[] = {t->entry_price,   t->exit_price, t->quantity, t->pnl,
+                              t->pnl_pct * 100, t->bars_held,  t->mae_pct,  t->mfe_pct,
                               t->commission,    t->slippage,   t->dividends};
     const uint32_t names[] = {texts->type, texts->entry, texts->exit, texts->strategy, texts->sector};
     if (column == 0)
