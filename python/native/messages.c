@@ -108,6 +108,11 @@ int cli_usage_error(const cli_command *command, const char *format, ...) {
     return CLI_USAGE;
 }
 
+void cli_print_command_help(const cli_command *command, FILE *out) {
+    (void)command;
+    (void)out;
+}
+
 void cli_progress(const char *text) {
     (void)text;
 }

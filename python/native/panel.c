@@ -1,4 +1,5 @@
 /* Markets: rows of arrays to a panel, names of symbols to numbers. */
+#include "base/number.h"
 #include "native.h"
 
 /* --- buffers --- */
@@ -71,6 +72,38 @@ static PyObject *get_timestamps(PyObject *self, void *unused) {
     const assay_panel *panel = ((native_panel *)self)->panel;
     (void)unused;
     return native_bytes_of(self, assay_panel_timestamps(panel), assay_panel_n_bars(panel) * sizeof(int64_t));
+}
+
+/* The ends of all bars, from when on each is known. */
+static PyObject *get_bar_ends(PyObject *self, void *unused) {
+    const assay_panel *panel = ((native_panel *)self)->panel;
+    size_t n = assay_panel_n_bars(panel);
+    (void)unused;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(n * sizeof(int64_t)));
+    for (size_t t = 0; bytes != NULL && t < n; t++) {
+        int64_t end = assay_panel_bar_end_us(panel, t);
+        memcpy(PyBytes_AS_STRING(bytes) + t * sizeof end, &end, sizeof end);
+    }
+    return bytes;
+}
+
+/* row_block(column): n_bars x n_symbols raw values, by bar and symbol; NaN where there is none. */
+static PyObject *row_block(PyObject *self, PyObject *number) {
+    const assay_panel *panel = ((native_panel *)self)->panel;
+    size_t n_bars = assay_panel_n_bars(panel), n = assay_panel_n_symbols(panel);
+    long column = PyLong_AsLong(number);
+    if (column == -1 && PyErr_Occurred() != NULL)
+        return NULL;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(n_bars * n * sizeof(double)));
+    for (size_t t = 0; bytes != NULL && t < n_bars; t++) {
+        double *to = (double *)(void *)(PyBytes_AS_STRING(bytes) + t * n * sizeof(double));
+        const double *row = assay_panel_row(panel, (int)column, t);
+        if (row != NULL)
+            memcpy(to, row, n * sizeof *to);
+        for (size_t s = 0; row == NULL && s < n; s++)
+            to[s] = ASSAY_NAN;
+    }
+    return bytes;
 }
 
 static PyObject *get_fingerprint(PyObject *self, void *unused) {
@@ -147,6 +180,7 @@ static PyGetSetDef panel_getters[] = {
     {"n_bars", get_n_bars, NULL, "Times that some symbol has a bar at.", NULL},
     {"symbols", get_symbols, NULL, "Names in byte order.", NULL},
     {"timestamps", get_timestamps, NULL, "Microseconds since 1970, one a bar, as bytes of int64.", NULL},
+    {"bar_ends", get_bar_ends, NULL, "Microseconds since 1970 from which on each bar is known, as bytes of int64.", NULL},
     {"fingerprint", get_fingerprint, NULL, "32 hex digits that any change of the data changes.", NULL},
     {"has_events", get_has_events, NULL, "Whether there is a split or a dividend.", NULL},
     {0},
@@ -155,6 +189,7 @@ static PyGetSetDef panel_getters[] = {
 static PyMethodDef panel_methods[] = {
     {"set_sectors", set_sectors, METH_O, "A sector, or None, for each symbol."},
     {"set_benchmark", set_benchmark, METH_VARARGS, "The market to compare with: a symbol of a panel."},
+    {"row_block", row_block, METH_O, "The raw values of a price column by bar and symbol, as bytes of float64."},
     {"add_column", add_column, METH_VARARGS, "A further column: n_bars x n_symbols float64."},
     {0},
 };

@@ -4,6 +4,7 @@
 #endif
 #include <dlfcn.h>
 
+#include "assay/assay_rule.h"
 #include "assay/assay_signals.h"
 #include "native.h"
 
@@ -50,10 +51,26 @@ static PyObject *get_needs_sectors(PyObject *self, void *unused) {
     return PyBool_FromLong(((native_strategy *)self)->strategy->needs_sectors);
 }
 
+static PyObject *get_columns(PyObject *self, void *unused) {
+    enum { MOST = 256 };
+    const char *name[MOST];
+    size_t n = assay_strategy_columns(((native_strategy *)self)->strategy, name, MOST);
+    PyObject *list = PyList_New(0);
+    (void)unused;
+    for (size_t i = 0; i < n && i < MOST && list != NULL; i++) {
+        PyObject *text = PyUnicode_FromString(name[i]);
+        if (text == NULL || PyList_Append(list, text) != 0)
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
 static PyGetSetDef strategy_getters[] = {
     {"name", get_name, NULL, "Its name.", NULL},
     {"reference", get_reference, NULL, "What names it in a configuration.", NULL},
     {"params", get_params, NULL, "Its parameters: a dict each.", NULL},
+    {"columns", get_columns, NULL, "Columns beside prices that it reads.", NULL},
     {"needs_sectors", get_needs_sectors, NULL, "Whether it asks for sectors.", NULL},
     {0},
 };

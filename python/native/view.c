@@ -52,6 +52,12 @@ static PyObject *get_timestamp_us(PyObject *self, void *unused) {
     return view == NULL ? NULL : PyLong_FromLongLong(assay_view_timestamp_us(view));
 }
 
+static PyObject *get_known_until_us(PyObject *self, void *unused) {
+    const assay_view *view = look(self);
+    (void)unused;
+    return view == NULL ? NULL : PyLong_FromLongLong(assay_view_known_until_us(view));
+}
+
 static PyObject *get_symbols(PyObject *self, void *unused) {
     (void)unused;
     return native_new_ref(((native_view *)self)->symbols);
@@ -289,6 +295,7 @@ static PyObject *index_of(PyObject *self, PyObject *symbol) {
 
 static PyGetSetDef view_getters[] = {
     {"timestamp_us", get_timestamp_us, NULL, "Microseconds since 1970 of this bar.", NULL},
+    {"known_until_us", get_known_until_us, NULL, "What is stamped before this is known.", NULL},
     {"symbols", get_symbols, NULL, "Names, in the order of all arrays.", NULL},
     {"open", get_column, NULL, "Raw opens of this bar.", (void *)ASSAY_COLUMN_OPEN},
     {"high", get_column, NULL, "Raw highs of this bar.", (void *)ASSAY_COLUMN_HIGH},

@@ -1,0 +1,3 @@
+"""placeholder"""
+class BacktestDataLoader: pass
+class ParquetDB: pass
