@@ -73,7 +73,7 @@ class KnownRows:
                 self.others.append((name, np.ascontiguousarray(times[order]), None))
             else:
                 category = pd.Categorical(series)
-                codes = np.ascontiguousarray(category.codes[order].astype(np.int32))
+                codes = np.ascontiguousarray(category.codes[order])
                 self.others.append((name, codes, category.dtype))
         self.floats = floats
         self.matrix = np.ascontiguousarray(np.vstack(matrix)) if matrix else np.empty((0, len(order)))
@@ -99,11 +99,11 @@ class KnownRows:
             return pd.DataFrame()
         n = int(np.searchsorted(self.known_ns, until_ns, side="left"))
         index = times_index(np.frombuffer(_native.window(self.index, n), dtype=np.int64))
-        frame = pd.DataFrame(np.asarray(_native.window(self.matrix, n)).T, index=index, columns=self.floats, copy=False)
+        columns: dict[str, Any] = dict(zip(self.floats, np.asarray(_native.window(self.matrix, n))))
         for name, values, dtype in self.others:
             part = np.frombuffer(_native.window(values, n), dtype=values.dtype)
-            frame[name] = part.view("M8[ns]") if dtype is None else pd.Categorical.from_codes(part, dtype=dtype)
-        return frame[self.names] if self.others else frame
+            columns[name] = part.view("M8[ns]") if dtype is None else categorical(part, dtype)
+        return pd.DataFrame({name: columns[name] for name in self.names}, index=index, copy=False)
 
 
 def times_index(ns: Any) -> pd.DatetimeIndex:
@@ -202,10 +202,10 @@ class FrameDriver:
     def _prices(self) -> pd.DataFrame:
         history = self.history
         index = times_index(np.frombuffer(history.times(), dtype=np.int64))
-        prices = pd.DataFrame(np.asarray(history.prices()).T, index=index, columns=PRICE_COLUMNS, copy=False)
-        codes = np.frombuffer(history.codes(), dtype=np.int32)
-        prices.insert(0, "symbol", categorical(codes, self.dtype))
-        return prices
+        codes = np.frombuffer(history.codes(), dtype=code_dtype(len(self.dtype.categories)))
+        columns: dict[str, Any] = {"symbol": categorical(codes, self.dtype)}
+        columns.update(zip(PRICE_COLUMNS, np.asarray(history.prices())))
+        return pd.DataFrame(columns, index=index, copy=False)
 
     def _holdings(self, view: BarView) -> pd.DataFrame:
         if self.holdings is None:
@@ -227,6 +227,11 @@ class FrameDriver:
         if name == "fundamental_df":
             return self.beside.fundamental.as_of(until)
         return view.equity if name == "portfolio_value" else view.cash
+
+
+def code_dtype(n_categories: int) -> type[np.signedinteger[Any]]:
+    """The type that pandas gives the codes of so many categories."""
+    return np.int8 if n_categories <= 127 else np.int16 if n_categories <= 32767 else np.int32
 
 
 def categorical(codes: Any, dtype: Any) -> pd.Categorical:

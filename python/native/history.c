@@ -18,7 +18,8 @@ typedef struct native_history {
     size_t n_rows, capacity, n_symbols, n_bars; /* n_bars: that are in it */
     double *column[ASSAY_N_PRICE_COLUMNS];      /* capacity each, one block */
     int64_t *time_ns;
-    int32_t *symbol;
+    void *symbol;       /* as small as pandas has the codes of so many categories */
+    size_t symbol_size; /* 1, 2 or 4 bytes, signed */
     uint32_t *previous; /* the symbol's row before this */
     uint32_t *last;     /* of each symbol */
 } native_history;
@@ -47,7 +48,8 @@ static bool allocate(native_history *h, const assay_panel *p) {
     size_t n = h->capacity + 1;
     h->column[0] = n < NO_ROW ? calloc(n * ASSAY_N_PRICE_COLUMNS, sizeof(double)) : NULL;
     h->time_ns = calloc(n, sizeof *h->time_ns);
-    h->symbol = calloc(n, sizeof *h->symbol);
+    h->symbol_size = p->n_symbols <= INT8_MAX ? 1 : p->n_symbols <= INT16_MAX ? 2 : 4;
+    h->symbol = calloc(n, h->symbol_size);
     h->previous = calloc(n, sizeof *h->previous);
     h->last = malloc((h->n_symbols + 1) * sizeof *h->last);
     if (h->column[0] == NULL || h->time_ns == NULL || h->symbol == NULL || h->previous == NULL || h->last == NULL) {
@@ -85,6 +87,15 @@ static void rewrite_changed(native_history *h, const assay_panel *p, size_t t) {
     }
 }
 
+static void put_symbol(native_history *h, size_t row, size_t symbol) {
+    if (h->symbol_size == 1)
+        ((int8_t *)h->symbol)[row] = (int8_t)symbol;
+    else if (h->symbol_size == 2)
+        ((int16_t *)h->symbol)[row] = (int16_t)symbol;
+    else
+        ((int32_t *)h->symbol)[row] = (int32_t)symbol;
+}
+
 static void append_bar(native_history *h, const assay_panel *p, size_t bar, size_t t, bool has_events) {
     const double *close = assay_panel_row(p, ASSAY_COLUMN_CLOSE, bar);
     const double *raw[ASSAY_N_PRICE_COLUMNS];
@@ -102,7 +113,7 @@ static void append_bar(native_history *h, const assay_panel *p, size_t bar, size
                 h->column[c][row] = raw[c] == NULL ? ASSAY_NAN : raw[c][s];
         }
         h->time_ns[row] = p->timestamp_us[bar] * 1000;
-        h->symbol[row] = (int32_t)s;
+        put_symbol(h, row, s);
         h->previous[row] = h->last[s];
         h->last[s] = (uint32_t)row;
     }
@@ -144,14 +155,14 @@ static PyObject *times(PyObject *self, PyObject *unused) {
 static PyObject *codes(PyObject *self, PyObject *unused) {
     native_history *h = (native_history *)self;
     (void)unused;
-    return native_bytes_of(self, h->symbol, h->n_rows * sizeof *h->symbol);
+    return native_bytes_of(self, h->symbol, h->n_rows * h->symbol_size);
 }
 
 static PyMethodDef history_methods[] = {
     {"update", update, METH_O, "Appends the bars up to that of a view; returns the number of rows."},
     {"prices", prices, METH_NOARGS, "Open, high, low, close, volume: 5 columns of float64."},
     {"times", times, METH_NOARGS, "Nanoseconds since 1970 of each row, int64."},
-    {"codes", codes, METH_NOARGS, "The number of the symbol of each row, int32."},
+    {"codes", codes, METH_NOARGS, "The number of the symbol of each row: int8 up to 127 symbols, int16 up to 32767, else int32."},
     {0},
 };
 
