@@ -33,6 +33,7 @@ from ._strategies import (
     strategy,
 )
 from ._types import OrderType, PortfolioSnapshot, Signal, SignalAction, Trade
+from ._verify import VerifyReport, verify
 from ._view import BarView
 
 __all__ = [
@@ -66,7 +67,9 @@ __all__ = [
     "StorageError",
     "StrategyError",
     "Trade",
+    "VerifyReport",
     "__version__",
     "run",
     "strategy",
+    "verify",
 ]

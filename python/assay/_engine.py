@@ -15,7 +15,7 @@ from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, chosen_method
 from ._errors import ConfigError, NotFoundError
 from ._inputs import Panel, sectors_of, symbols_of
 from ._result import BacktestResult
-from ._strategies import NativeStrategy, as_strategy, params_as_texts, strategy_of_frame, text_of
+from ._strategies import NativeStrategy, as_strategy, method_of, params_as_texts, strategy_of_frame, text_of
 
 SETTINGS: dict[str, dict[str, Any]] = {row["name"]: row for row in _native.settings()}
 PATH = Union[str, Path]
@@ -302,7 +302,7 @@ def make_members(
     """Strategies as the C side takes them, with the texts of their parameters."""
     members: list[tuple[Any, dict[str, str]]] = []
     for strategy in given:
-        if isinstance(strategy, NativeStrategy) and not overrides(strategy):
+        if is_native(strategy):
             members.append((strategy.native(db), params_as_texts(strategy.parameters)))
         elif chosen_method(strategy) == "signals":
             if panel is None:
@@ -316,9 +316,9 @@ def make_members(
     return members
 
 
-def overrides(strategy: NativeStrategy) -> bool:
-    """Whether a subclass of a built-in strategy decides in Python."""
-    return any(name in vars(cls) for cls in type(strategy).__mro__[:-3] for name in ("on_bar", "generate_signals", "signals"))
+def is_native(strategy: Any) -> bool:
+    """Whether a strategy decides in C: a subclass of a built-in one may decide in Python."""
+    return isinstance(strategy, NativeStrategy) and method_of(strategy) is None
 
 
 def frame_of(panel: Panel) -> pd.DataFrame:

@@ -317,7 +317,13 @@ class Panel:
         ):
             if self.report[key]:
                 warnings.warn(f"{self.report[key]} rows of prices {text}", AssayWarning, stacklevel=3)
-        self.columns: set[str] = set()
+
+    @classmethod
+    def lent(cls, native: Any) -> Panel:
+        """A panel of the C library that is there for the time of a call."""
+        panel = cls.__new__(cls)
+        panel.native, panel.report, panel.options = native, {}, ("error", "split_adjusted", 0)
+        return panel
 
     @property
     def symbols(self) -> tuple[str, ...]:

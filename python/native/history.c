@@ -71,6 +71,11 @@ static void rewrite(native_history *h, const assay_panel *p, size_t symbol, size
     }
 }
 
+/* But for what rounding makes of a price that is adjusted and brought back. */
+static bool is_same(double a, double b) {
+    return fabs(a - b) <= 1e-12 * fabs(b);
+}
+
 /* The symbols whose past looks otherwise at bar t than at the last one. */
 static void rewrite_changed(native_history *h, const assay_panel *p, size_t t) {
     for (size_t s = 0; s < h->n_symbols; s++) {
@@ -80,8 +85,8 @@ static void rewrite_changed(native_history *h, const assay_panel *p, size_t t) {
         size_t lag = assay_panel_own_count(p, s, t) - assay_panel_own_count(p, s, h->n_bars - 1);
         double now = assay_panel_adjusted(p, ASSAY_COLUMN_CLOSE, s, t, lag);
         double volume = assay_panel_adjusted(p, ASSAY_COLUMN_VOLUME, s, t, lag);
-        bool same = now == h->column[ASSAY_COLUMN_CLOSE][row] &&
-                    (volume == h->column[ASSAY_COLUMN_VOLUME][row] || isnan(volume));
+        bool same = is_same(now, h->column[ASSAY_COLUMN_CLOSE][row]) &&
+                    (isnan(volume) || is_same(volume, h->column[ASSAY_COLUMN_VOLUME][row]));
         if (!same && !isnan(now))
             rewrite(h, p, s, t, lag);
     }

@@ -147,6 +147,7 @@ static PyMethodDef functions[] = {
     {"window", native_window, METH_VARARGS, NULL},
     {"run", (PyCFunction)(void (*)(void))native_run, METH_VARARGS | METH_KEYWORDS, NULL},
     {"run_database", (PyCFunction)(void (*)(void))native_run_database, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"verify", (PyCFunction)(void (*)(void))native_verify, METH_VARARGS | METH_KEYWORDS, NULL},
     {"open_strategy", (PyCFunction)(void (*)(void))native_strategy_open, METH_VARARGS | METH_KEYWORDS, NULL},
     {"strategy_of_signals", (PyCFunction)(void (*)(void))native_strategy_of_signals, METH_VARARGS | METH_KEYWORDS, NULL},
     {"settings", native_settings, METH_NOARGS, NULL},

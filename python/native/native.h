@@ -51,27 +51,6 @@ bool native_arrays_init(void);
 /* The first n rows of an array (1-d, or columns by rows) as a table that reaches no further. */
 PyObject *native_window(PyObject *module, PyObject *args);
 
-/* --- objects --- */
-
-typedef struct native_panel {
-    PyObject_HEAD
-    assay_panel *panel;
-    PyObject *symbols; /* tuple of str, in the panel's order */
-} native_panel;
-
-/* A strategy that was made from a reference, or of ready signals. */
-typedef struct native_strategy {
-    PyObject_HEAD
-    cli_strategies strategies; /* of a reference; else empty */
-    assay_strategy *made;      /* of ready signals; else NULL */
-    const assay_strategy *strategy;
-} native_strategy;
-
-extern PyTypeObject native_bytes_type, native_panel_type, native_strategy_type, native_run_type, native_view_type,
-    native_history_type;
-
-PyObject *native_symbols_of(const assay_panel *panel);
-
 /* --- strategies in Python (python_strategy.c) --- */
 
 /* An exception on its way from a callback through the library to whoever called it. */
@@ -98,6 +77,58 @@ bool native_failure_is_set(const native_failure *failure);
 void native_failure_take(native_failure *failure);
 /* Raises it; false where there is none. */
 bool native_failure_raise(native_failure *failure);
+
+/* --- objects --- */
+
+typedef struct native_panel {
+    PyObject_HEAD
+    assay_panel *panel; /* NULL: it was lent, and is gone */
+    bool is_lent;       /* another owns it */
+    PyObject *symbols; /* tuple of str, in the panel's order */
+} native_panel;
+
+/* A strategy that was made from a reference, or of ready signals. */
+typedef struct native_strategy {
+    PyObject_HEAD
+    cli_strategies strategies; /* of a reference; else empty */
+    assay_strategy *made;      /* of ready signals; else NULL */
+    const assay_strategy *strategy;
+} native_strategy;
+
+extern PyTypeObject native_bytes_type, native_panel_type, native_strategy_type, native_run_type, native_view_type,
+    native_history_type;
+
+PyObject *native_symbols_of(const assay_panel *panel);
+/* A Python object of a panel. Lent: end it with native_panel_end before the panel goes. Else it takes the panel, also on failure. */
+native_panel *native_panel_create(assay_panel *panel, bool is_lent);
+void native_panel_end(native_panel *panel);
+
+/* A run, as run.c has it. */
+typedef struct native_run_object {
+    PyObject_HEAD
+    PyObject *panel;   /* native_panel of the caller's; NULL: the run has its own */
+    PyObject *members; /* what the strategies belong to */
+    native_python_strategy **python;
+    size_t n_python;
+    native_failure failure;
+    cli_request request;
+    cli_run run;
+    PyObject *symbols;
+    char frequency[64];
+} native_run_object;
+
+/* A run that is not run yet: members is a list of (strategy, dict of parameters' texts). NULL with an exception set. */
+native_run_object *native_run_prepare(PyObject *members, PyObject *settings, PyObject *symbols, PyObject *sectors);
+/* Reads the run's panel from a database. NULL with an exception set, and the run is gone; else the run. */
+native_run_object *native_run_load(native_run_object *run, const char *db, const char *frequency, unsigned n_threads,
+                                   native_messages *messages);
+/* Raises what went wrong (an exception of a strategy first) and drops the run. */
+PyObject *native_run_fail(native_run_object *run, const assay_error *err);
+
+/* Does `work` in a thread of its own. After a Ctrl-C calls `stop` every now and then until the work has ended; its exception is
+ * then the failure. False: it was stopped, or could not begin (an exception is set). */
+bool native_in_background(void (*work)(void *context), void (*stop)(void *context), void *context,
+                          native_failure *failure);
 
 /* --- the view of a bar (view.c) --- */
 

@@ -51,16 +51,49 @@ PyObject *native_symbols_of(const assay_panel *panel) {
     return symbols;
 }
 
+/* NULL with an exception set: it was lent, and is gone. */
+static assay_panel *panel_of(PyObject *self) {
+    assay_panel *panel = ((native_panel *)self)->panel;
+    if (panel == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "this panel is gone: it could be used during the call only");
+    return panel;
+}
+
+native_panel *native_panel_create(assay_panel *panel, bool is_lent) {
+    native_panel *self = PyObject_New(native_panel, &native_panel_type);
+    if (self == NULL) {
+        if (!is_lent)
+            assay_panel_destroy(panel);
+        return NULL;
+    }
+    self->panel = panel;
+    self->is_lent = is_lent;
+    self->symbols = native_symbols_of(panel);
+    if (self->symbols == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return self;
+}
+
+void native_panel_end(native_panel *panel) {
+    if (panel->is_lent)
+        panel->panel = NULL;
+    Py_DECREF((PyObject *)panel);
+}
+
 static void panel_dealloc(PyObject *self) {
     native_panel *p = (native_panel *)self;
-    assay_panel_destroy(p->panel);
+    if (!p->is_lent)
+        assay_panel_destroy(p->panel);
     Py_XDECREF(p->symbols);
     Py_TYPE(self)->tp_free(self);
 }
 
 static PyObject *get_n_bars(PyObject *self, void *unused) {
+    const assay_panel *panel = panel_of(self);
     (void)unused;
-    return PyLong_FromSize_t(assay_panel_n_bars(((native_panel *)self)->panel));
+    return panel == NULL ? NULL : PyLong_FromSize_t(assay_panel_n_bars(panel));
 }
 
 static PyObject *get_symbols(PyObject *self, void *unused) {
@@ -69,16 +102,23 @@ static PyObject *get_symbols(PyObject *self, void *unused) {
 }
 
 static PyObject *get_timestamps(PyObject *self, void *unused) {
-    const assay_panel *panel = ((native_panel *)self)->panel;
+    const assay_panel *panel = panel_of(self);
     (void)unused;
+    if (panel == NULL)
+        return NULL;
+    if (((native_panel *)self)->is_lent) /* memory that goes: a copy */
+        return PyBytes_FromStringAndSize((const char *)assay_panel_timestamps(panel),
+                                         (Py_ssize_t)(assay_panel_n_bars(panel) * sizeof(int64_t)));
     return native_bytes_of(self, assay_panel_timestamps(panel), assay_panel_n_bars(panel) * sizeof(int64_t));
 }
 
 /* The ends of all bars, from when on each is known. */
 static PyObject *get_bar_ends(PyObject *self, void *unused) {
-    const assay_panel *panel = ((native_panel *)self)->panel;
-    size_t n = assay_panel_n_bars(panel);
+    const assay_panel *panel = panel_of(self);
     (void)unused;
+    if (panel == NULL)
+        return NULL;
+    size_t n = assay_panel_n_bars(panel);
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(n * sizeof(int64_t)));
     for (size_t t = 0; bytes != NULL && t < n; t++) {
         int64_t end = assay_panel_bar_end_us(panel, t);
@@ -89,7 +129,9 @@ static PyObject *get_bar_ends(PyObject *self, void *unused) {
 
 /* row_block(column): n_bars x n_symbols raw values, by bar and symbol; NaN where there is none. */
 static PyObject *row_block(PyObject *self, PyObject *number) {
-    const assay_panel *panel = ((native_panel *)self)->panel;
+    const assay_panel *panel = panel_of(self);
+    if (panel == NULL)
+        return NULL;
     size_t n_bars = assay_panel_n_bars(panel), n = assay_panel_n_symbols(panel);
     long column = PyLong_AsLong(number);
     if (column == -1 && PyErr_Occurred() != NULL)
@@ -108,21 +150,27 @@ static PyObject *row_block(PyObject *self, PyObject *number) {
 
 static PyObject *get_fingerprint(PyObject *self, void *unused) {
     char hex[33];
+    const assay_panel *panel = panel_of(self);
     (void)unused;
+    if (panel == NULL)
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
-    assay_panel_fingerprint(((native_panel *)self)->panel, hex);
+    assay_panel_fingerprint(panel, hex);
     Py_END_ALLOW_THREADS
     return PyUnicode_FromString(hex);
 }
 
 static PyObject *get_has_events(PyObject *self, void *unused) {
+    const assay_panel *panel = panel_of(self);
     (void)unused;
-    return PyBool_FromLong(assay_panel_has_events(((native_panel *)self)->panel));
+    return panel == NULL ? NULL : PyBool_FromLong(assay_panel_has_events(panel));
 }
 
 static PyObject *set_sectors(PyObject *self, PyObject *sectors) {
-    native_panel *p = (native_panel *)self;
-    size_t n = assay_panel_n_symbols(p->panel);
+    assay_panel *panel = panel_of(self);
+    if (panel == NULL)
+        return NULL;
+    size_t n = assay_panel_n_symbols(panel);
     if (!PyList_Check(sectors) || (size_t)PyList_GET_SIZE(sectors) != n)
         return PyErr_Format(PyExc_TypeError, "sectors must be a list of %zu names", n);
     const char **name = PyMem_Calloc(n + 1, sizeof *name);
@@ -135,7 +183,7 @@ static PyObject *set_sectors(PyObject *self, PyObject *sectors) {
         ok = item == Py_None || name[s] != NULL;
     }
     assay_error err = {0};
-    assay_status status = ok ? assay_panel_set_sectors(p->panel, name, &err) : ASSAY_OK;
+    assay_status status = ok ? assay_panel_set_sectors(panel, name, &err) : ASSAY_OK;
     PyMem_Free(name);
     if (!ok)
         return NULL;
@@ -143,33 +191,35 @@ static PyObject *set_sectors(PyObject *self, PyObject *sectors) {
 }
 
 static PyObject *set_benchmark(PyObject *self, PyObject *args) {
-    native_panel *p = (native_panel *)self;
+    assay_panel *panel = panel_of(self);
     PyObject *other;
     const char *name;
-    if (!PyArg_ParseTuple(args, "O!s", &native_panel_type, &other, &name))
+    if (panel == NULL || !PyArg_ParseTuple(args, "O!s", &native_panel_type, &other, &name))
         return NULL;
-    const assay_panel *benchmark = ((native_panel *)other)->panel;
+    const assay_panel *benchmark = panel_of(other);
+    if (benchmark == NULL)
+        return NULL;
     assay_error err = {0};
     size_t symbol = 0;
     if (!assay_panel_find_symbol(benchmark, name, &symbol)) {
         (void)assay_error_set(&err, ASSAY_E_NOT_FOUND, "benchmark: there is no symbol '%s'", name);
         return native_raise(&err);
     }
-    assay_status status = assay_panel_set_benchmark(p->panel, benchmark, symbol, &err);
+    assay_status status = assay_panel_set_benchmark(panel, benchmark, symbol, &err);
     return status == ASSAY_OK ? native_new_ref(Py_None) : native_raise(&err);
 }
 
 static PyObject *add_column(PyObject *self, PyObject *args) {
-    native_panel *p = (native_panel *)self;
+    assay_panel *panel = panel_of(self);
     PyObject *values;
     const char *name;
     array a;
-    if (!PyArg_ParseTuple(args, "sO", &name, &values))
+    if (panel == NULL || !PyArg_ParseTuple(args, "sO", &name, &values))
         return NULL;
-    size_t n = assay_panel_n_bars(p->panel) * assay_panel_n_symbols(p->panel);
+    size_t n = assay_panel_n_bars(panel) * assay_panel_n_symbols(panel);
     bool ok = take(values, name, sizeof(double), (Py_ssize_t)n, &a);
     assay_error err = {0};
-    assay_status status = ok && a.is_held ? assay_panel_add_column(p->panel, name, a.buffer.buf, &err) : ASSAY_OK;
+    assay_status status = ok && a.is_held ? assay_panel_add_column(panel, name, a.buffer.buf, &err) : ASSAY_OK;
     give_back(&a);
     if (!ok)
         return NULL;
@@ -381,17 +431,9 @@ PyObject *native_panel_build(PyObject *module, PyObject *args, PyObject *keyword
     PyMem_Free(b.name_size);
     if (!ok || status != ASSAY_OK)
         return ok ? native_raise(&err) : NULL;
-    native_panel *self = PyObject_New(native_panel, &native_panel_type);
-    if (self == NULL) {
-        assay_panel_destroy(panel);
+    native_panel *self = native_panel_create(panel, false);
+    if (self == NULL)
         return NULL;
-    }
-    self->panel = panel;
-    self->symbols = native_symbols_of(panel);
-    if (self->symbols == NULL) {
-        Py_DECREF(self);
-        return NULL;
-    }
     return Py_BuildValue("N{s:n,s:n,s:n,s:n}", self, "n_rows", (Py_ssize_t)report.n_rows, "n_replaced",
                          (Py_ssize_t)report.n_replaced, "n_dropped", (Py_ssize_t)report.n_dropped, "n_without_close",
                          (Py_ssize_t)report.n_without_close);

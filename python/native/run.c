@@ -2,23 +2,11 @@
  *
  * A run is made by the code that `assay run` is made of (cli/runner.c), so that it has the same bytes and the same id.
  */
+#include <pthread.h>
 #include <stddef.h>
 
 #include "base/text.h"
 #include "native.h"
-
-typedef struct native_run_object {
-    PyObject_HEAD
-    PyObject *panel;   /* native_panel of the caller's; NULL: the run has its own */
-    PyObject *members; /* what the strategies belong to */
-    native_python_strategy **python;
-    size_t n_python;
-    native_failure failure;
-    cli_request request;
-    cli_run run;
-    PyObject *symbols;
-    char frequency[64];
-} native_run_object;
 
 static void run_dealloc(PyObject *self) {
     native_run_object *r = (native_run_object *)self;
@@ -149,6 +137,17 @@ static bool add_names(PyObject *list, cli_names *names) {
     return true;
 }
 
+/* Lets a Ctrl-C be seen: its exception ends the run. */
+static bool go_on(void *context) {
+    native_run_object *r = context;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    bool goes_on = PyErr_CheckSignals() == 0;
+    if (!goes_on)
+        native_failure_take(&r->failure);
+    PyGILState_Release(gil);
+    return goes_on;
+}
+
 static bool make_request(native_run_object *r, PyObject *settings, PyObject *symbols, PyObject *sectors,
                          assay_error *err) {
     if (!open_strategies(r, err) ||
@@ -164,6 +163,7 @@ static bool make_request(native_run_object *r, PyObject *settings, PyObject *sym
     }
     if (assay_config_check(r->request.config, err) != ASSAY_OK)
         return false;
+    assay_config_set_watch(r->request.config, go_on, r);
     return add_names(symbols, &r->request.symbols) && add_names(sectors, &r->request.sectors);
 }
 
@@ -189,12 +189,19 @@ static native_run_object *create(PyObject *members) {
     return r;
 }
 
-/* Raises what went wrong: an exception of a strategy first. */
-static PyObject *fail(native_run_object *r, const assay_error *err) {
+PyObject *native_run_fail(native_run_object *r, const assay_error *err) {
     if (PyErr_Occurred() == NULL && !native_failure_raise(&r->failure))
         native_raise(err);
     Py_DECREF(r);
     return NULL;
+}
+
+native_run_object *native_run_prepare(PyObject *members, PyObject *settings, PyObject *symbols, PyObject *sectors) {
+    native_run_object *r = create(members);
+    assay_error err = {0};
+    if (r != NULL && !make_request(r, settings, symbols, sectors, &err))
+        return (native_run_object *)native_run_fail(r, &err);
+    return r;
 }
 
 static PyObject *finish(native_run_object *r, native_messages *messages) {
@@ -213,6 +220,12 @@ static PyObject *finish(native_run_object *r, native_messages *messages) {
     return (PyObject *)r;
 }
 
+static int64_t milliseconds(clockid_t clock) {
+    struct timespec now = {0};
+    (void)clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 PyObject *native_run(PyObject *module, PyObject *args, PyObject *keywords) {
     static char *names[] = {"panel", "members", "settings", "symbols", "sectors", "frequency", NULL};
     PyObject *panel, *members, *settings, *symbols, *sectors;
@@ -221,20 +234,15 @@ PyObject *native_run(PyObject *module, PyObject *args, PyObject *keywords) {
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!O!O!OOs", names, &native_panel_type, &panel, &PyList_Type,
                                      &members, &PyDict_Type, &settings, &symbols, &sectors, &frequency))
         return NULL;
-    native_run_object *r = create(members);
+    native_run_object *r = native_run_prepare(members, settings, symbols, sectors);
     assay_error err = {0};
     if (r == NULL)
         return NULL;
-    if (!make_request(r, settings, symbols, sectors, &err))
-        return fail(r, &err);
     native_messages messages = {0};
     assay_status status;
     r->panel = native_new_ref(panel);
     snprintf(r->frequency, sizeof r->frequency, "%s", frequency);
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    r->run = (cli_run){.panel = ((native_panel *)panel)->panel,
-                       .timestamp_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000};
+    r->run = (cli_run){.panel = ((native_panel *)panel)->panel, .timestamp_us = milliseconds(CLOCK_REALTIME) * 1000};
     Py_BEGIN_ALLOW_THREADS
     native_messages_collect(&messages);
     status = cli_run_panel(&r->request, r->frequency, &r->run, &err);
@@ -242,9 +250,66 @@ PyObject *native_run(PyObject *module, PyObject *args, PyObject *keywords) {
     Py_END_ALLOW_THREADS
     if (status != ASSAY_OK) {
         native_messages_drop(&messages);
-        return fail(r, &err);
+        return native_run_fail(r, &err);
     }
     return finish(r, &messages);
+}
+
+/* Reading a database. */
+typedef struct loading {
+    native_run_object *run;
+    const char *db;
+    unsigned n_threads;
+    native_messages *messages;
+    assay_status status;
+    assay_error err;
+    pthread_mutex_t lock;
+    assay_store *store; /* under the lock; what can be interrupted */
+} loading;
+
+static void set_store(loading *l, assay_store *store) {
+    (void)pthread_mutex_lock(&l->lock);
+    l->store = store;
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+static void load_all(void *context) {
+    loading *l = context;
+    native_run_object *r = l->run;
+    assay_store *store = NULL;
+    int64_t begin = milliseconds(CLOCK_MONOTONIC);
+    native_messages_collect(l->messages);
+    l->status = assay_store_open(l->db, false, l->n_threads, &store, &l->err);
+    set_store(l, store);
+    if (l->status == ASSAY_OK)
+        l->status = cli_load_panel(store, &r->request, &r->run.panel, r->frequency, sizeof r->frequency, &l->err);
+    r->run.owns_panel = l->status == ASSAY_OK;
+    set_store(l, NULL);
+    assay_store_close(store);
+    native_messages_collect(NULL);
+    r->run.duration_ms = milliseconds(CLOCK_MONOTONIC) - begin;
+}
+
+static void stop_loading(void *context) {
+    loading *l = context;
+    (void)pthread_mutex_lock(&l->lock);
+    if (l->store != NULL)
+        assay_store_interrupt(l->store);
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+native_run_object *native_run_load(native_run_object *r, const char *db, const char *frequency, unsigned n_threads,
+                                   native_messages *messages) {
+    loading l = {.run = r, .db = db, .n_threads = n_threads, .messages = messages};
+    (void)pthread_mutex_init(&l.lock, NULL);
+    r->request.frequency = frequency == NULL ? NULL : strdup(frequency);
+    bool is_whole = native_in_background(load_all, stop_loading, &l, &r->failure);
+    (void)pthread_mutex_destroy(&l.lock);
+    if (is_whole && l.status == ASSAY_OK)
+        return r;
+    native_messages_drop(messages);
+    (void)native_run_fail(r, &l.err);
+    return NULL;
 }
 
 PyObject *native_run_database(PyObject *module, PyObject *args, PyObject *keywords) {
@@ -256,27 +321,25 @@ PyObject *native_run_database(PyObject *module, PyObject *args, PyObject *keywor
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO!O!OOzI", names, &db, &PyList_Type, &members, &PyDict_Type,
                                      &settings, &symbols, &sectors, &frequency, &n_threads))
         return NULL;
-    native_run_object *r = create(members);
+    native_run_object *r = native_run_prepare(members, settings, symbols, sectors);
     assay_error err = {0};
     if (r == NULL)
         return NULL;
-    if (!make_request(r, settings, symbols, sectors, &err))
-        return fail(r, &err);
-    r->request.frequency = frequency == NULL ? NULL : strdup(frequency);
     native_messages messages = {0};
-    assay_store *store = NULL;
+    r->run.timestamp_us = milliseconds(CLOCK_REALTIME) * 1000;
+    if (native_run_load(r, db, frequency, n_threads, &messages) == NULL)
+        return NULL;
+    int64_t loading_ms = r->run.duration_ms;
     assay_status status;
     Py_BEGIN_ALLOW_THREADS
     native_messages_collect(&messages);
-    status = assay_store_open(db, false, n_threads, &store, &err);
-    if (status == ASSAY_OK)
-        status = cli_run_execute(store, &r->request, &r->run, &err);
-    assay_store_close(store);
+    status = cli_run_panel(&r->request, r->frequency, &r->run, &err);
     native_messages_collect(NULL);
     Py_END_ALLOW_THREADS
+    r->run.duration_ms += loading_ms;
     if (status != ASSAY_OK) {
         native_messages_drop(&messages);
-        return fail(r, &err);
+        return native_run_fail(r, &err);
     }
     return finish(r, &messages);
 }
