@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from . import _native
 from ._errors import DataError
 from ._inputs import TIME_NAMES, Columns, symbols_of
-from ._strategies import BaseStrategy, METHODS, method_of, reference_of
+from ._strategies import METHODS, BaseStrategy, method_of, reference_of
 from ._view import BarView
 
 PRICE_COLUMNS = ["open_price", "high_price", "low_price", "close_price", "volume"]
@@ -25,7 +25,11 @@ class Beside:
     """What a run has beside prices, for strategies in Python."""
 
     def __init__(
-        self, technical: Any = None, fundamental: Any = None, holdings: Any = None, fundamental_lag_days: int = 90
+        self,
+        technical: Any = None,
+        fundamental: Any = None,
+        holdings: Any = None,
+        fundamental_lag_days: int = 90,
     ) -> None:
         self.technical = KnownRows(technical, "technical_df", 0)
         self.fundamental = KnownRows(fundamental, "fundamental_df", fundamental_lag_days)
@@ -51,7 +55,9 @@ class KnownRows:
         for name in ("filing_date", "available_at"):
             found = columns.find((name,))
             if found is not None:
-                told = pd.DatetimeIndex(pd.to_datetime(pd.Index(columns.series(found)), utc=True)).tz_localize(None)
+                told = pd.DatetimeIndex(
+                    pd.to_datetime(pd.Index(columns.series(found)), utc=True)
+                ).tz_localize(None)
                 told_us = told.to_numpy().astype("M8[us]").view(np.int64)
                 known = np.where(told.isna(), known, told_us)
         order = np.lexsort((times, known))
@@ -63,7 +69,9 @@ class KnownRows:
     def _take(self, columns: Columns, order: Any) -> None:
         floats, matrix = [], []
         for name in self.names:
-            series = pd.Series(columns.series(name)) if not hasattr(columns.series(name), "to_pandas") else None
+            series = (
+                pd.Series(columns.series(name)) if not hasattr(columns.series(name), "to_pandas") else None
+            )
             series = columns.series(name).to_pandas() if series is None else series
             if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
                 floats.append(name)
@@ -116,7 +124,7 @@ class PythonDefinition:
 
     view_type = BarView
 
-    def __init__(self, strategy: Any, beside: Beside, method: Optional[str] = None) -> None:
+    def __init__(self, strategy: Any, beside: Beside, method: str | None = None) -> None:
         self.strategy = strategy
         self.beside = beside
         self.method = method or chosen_method(strategy)
@@ -170,7 +178,7 @@ class FrameDriver:
         self.beside = beside
         self.history = _native.History()
         self.dtype: Any = None
-        self.holdings: Optional[pd.DataFrame] = None
+        self.holdings: pd.DataFrame | None = None
         parameters = inspect.signature(self.ask).parameters
         self.by_name = [name for name in BY_NAME if name in parameters]
         has_brief_names = {"prices_df", "technical_df", "holdings_df", "date"} <= set(parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -139,7 +139,7 @@ class BacktestAnalyzer:
         returns = self._returns_by("Y")
         return pd.Series(returns.to_numpy(), index=pd.Index(returns.index.year, name="year"), name="return")
 
-    def _returns_by(self, freq: str) -> pd.Series:
+    def _returns_by(self, freq: str) -> Any:
         curve = self.equity_curve_data()
         last = curve["equity"].groupby(pd.DatetimeIndex(curve.index).to_period(freq)).last()
         before = np.concatenate(([self.results["equity_curve"][0]], last.to_numpy()[:-1]))
@@ -247,7 +247,9 @@ class BacktestAnalyzer:
 
     # --- against others ---
 
-    def comparison_to_benchmark(self, benchmark: Union[pd.Series, Sequence[float], None] = None) -> dict[str, float]:
+    def comparison_to_benchmark(
+        self, benchmark: pd.Series | Sequence[float] | None = None
+    ) -> dict[str, float]:
         """The run beside a market.
 
         Parameters
@@ -262,8 +264,11 @@ class BacktestAnalyzer:
             tracking_error_pct and information_ratio (annual, with the run's periods per year); NaN where undefined.
         """
         if benchmark is None:
-            raise ValueError("comparison_to_benchmark needs the benchmark's prices (a Series by date) or returns")
+            raise ValueError(
+                "comparison_to_benchmark needs the benchmark's prices (a Series by date) or returns"
+            )
         own = self.equity_curve_data()["return"]
+        market: Any
         if isinstance(benchmark, pd.Series) and isinstance(benchmark.index, pd.DatetimeIndex):
             market = benchmark.reindex(own.index).pct_change(fill_method=None).to_numpy(dtype=np.float64)
         else:
@@ -327,23 +332,28 @@ class BacktestAnalyzer:
             "expected_shortfall_pct": float(-tail.mean() * 100) if len(tail) else float("nan"),
             "skewness": float(returns.skew()),
             "excess_kurtosis": float(returns.kurt()),
-            "best_bar_pct": float(returns.max() * 100),
-            "worst_bar_pct": float(returns.min() * 100),
+            "best_bar_pct": float(returns.to_numpy().max() * 100),
+            "worst_bar_pct": float(returns.to_numpy().min() * 100),
             "longest_drawdown_bars": longest_run(under),
             "avg_leverage": float(np.mean([s.leverage for s in history])) if history else float("nan"),
-            "avg_concentration": float(np.mean([s.concentration for s in history])) if history else float("nan"),
+            "avg_concentration": float(np.mean([s.concentration for s in history]))
+            if history
+            else float("nan"),
             "avg_positions": float(np.mean([s.num_positions for s in history])) if history else float("nan"),
         }
 
     def __repr__(self) -> str:
-        name: Optional[str] = self.results.strategy if isinstance(self.results, BacktestResult) else None
+        name: str | None = self.results.strategy if isinstance(self.results, BacktestResult) else None
         return f"BacktestAnalyzer({name or 'results'}: {len(self.results['trades'])} trades)"
 
 
 RISK_METRICS = [
     name
     for name in METRIC_UNITS
-    if any(part in name for part in ("volatility", "drawdown", "sharpe", "sortino", "calmar", "ulcer", "var_", "cvar"))
+    if any(
+        part in name
+        for part in ("volatility", "drawdown", "sharpe", "sortino", "calmar", "ulcer", "var_", "cvar")
+    )
 ]
 
 

@@ -15,7 +15,11 @@ DAY_NS = 86_400_000_000_000
 
 
 def add_columns(
-    panel: Panel, members: list[tuple[Any, dict[str, str]]], technical: Any, fundamental: Any, texts: Mapping[str, str]
+    panel: Panel,
+    members: list[tuple[Any, dict[str, str]]],
+    technical: Any,
+    fundamental: Any,
+    texts: Mapping[str, str],
 ) -> None:
     """Adds the columns that the strategies read to the panel: of technical_df, else of fundamental_df.
 

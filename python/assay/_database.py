@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,24 @@ from ._inputs import SYMBOL_NAMES, TIME_NAMES
 
 PATH = Union[str, Path]
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-AGGREGATES = {"first": ("open_price",), "max": ("high_price",), "min": ("low_price",), "last": ("close_price",), "sum": ("volume",)}
-FREQUENCIES = {"D": "1d", "W": "1w", "M": "1mo", "ME": "1mo", "Q": "1q", "QE": "1q", "Y": "1y", "YE": "1y", "A": "1y"}
+AGGREGATES = {
+    "first": ("open_price",),
+    "max": ("high_price",),
+    "min": ("low_price",),
+    "last": ("close_price",),
+    "sum": ("volume",),
+}
+FREQUENCIES = {
+    "D": "1d",
+    "W": "1w",
+    "M": "1mo",
+    "ME": "1mo",
+    "Q": "1q",
+    "QE": "1q",
+    "Y": "1y",
+    "YE": "1y",
+    "A": "1y",
+}
 
 
 class ParquetDB:
@@ -32,17 +48,17 @@ class ParquetDB:
         The folder; without it $ASSAY_DB, else "db".
     """
 
-    def __init__(self, folder: Optional[PATH] = None) -> None:
+    def __init__(self, folder: PATH | None = None) -> None:
         self.folder = Path(database_folder(folder))
 
     # --- reading ---
 
     def read_prices(
         self,
-        symbols: Optional[Sequence[str]] = None,
+        symbols: Sequence[str] | None = None,
         start_date: Any = None,
         end_date: Any = None,
-        frequency: Optional[str] = None,
+        frequency: str | None = None,
     ) -> pd.DataFrame:
         """Bars, each once: of several rows of a symbol and time the newest `updated_at` counts.
 
@@ -77,10 +93,12 @@ class ParquetDB:
                 AssayWarning,
                 stacklevel=2,
             )
-        return with_actions(newest(frame, ("frequency",)), self.read_table("corporate_actions", symbols, missing_ok=True))
+        return with_actions(
+            newest(frame, ("frequency",)), self.read_table("corporate_actions", symbols, missing_ok=True)
+        )
 
     def read_technical_analysis(
-        self, symbols: Optional[Sequence[str]] = None, start_date: Any = None, end_date: Any = None
+        self, symbols: Sequence[str] | None = None, start_date: Any = None, end_date: Any = None
     ) -> pd.DataFrame:
         """Rows of the table technical_analysis; empty where there is none.
 
@@ -96,10 +114,13 @@ class ParquetDB:
         pandas.DataFrame
             Indexed by timestamp.
         """
-        return newest(self.read_table("technical_analysis", symbols, start_date, end_date, missing_ok=True), ("frequency",))
+        return newest(
+            self.read_table("technical_analysis", symbols, start_date, end_date, missing_ok=True),
+            ("frequency",),
+        )
 
     def read_fundamental_analysis(
-        self, symbols: Optional[Sequence[str]] = None, start_date: Any = None, end_date: Any = None
+        self, symbols: Sequence[str] | None = None, start_date: Any = None, end_date: Any = None
     ) -> pd.DataFrame:
         """Rows of the table fundamental_analysis; empty where there is none.
 
@@ -123,10 +144,10 @@ class ParquetDB:
     def read_table(
         self,
         table: str,
-        symbols: Optional[Sequence[str]] = None,
+        symbols: Sequence[str] | None = None,
         start_date: Any = None,
         end_date: Any = None,
-        columns: Optional[Sequence[str]] = None,
+        columns: Sequence[str] | None = None,
         missing_ok: bool = False,
     ) -> pd.DataFrame:
         """Rows of any table.
@@ -158,7 +179,7 @@ class ParquetDB:
             raise NotFoundError(f"{self.folder}: there is no table '{table}'")
         parts = [read_file(path, symbols, start_date, end_date, columns) for path in files]
         parts = [part for part in parts if part.num_rows > 0] or parts[:1]
-        frame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        frame: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
         time = next((name for name in frame.columns if name.lower() in TIME_NAMES), None)
         if time is None:
             return frame
@@ -194,7 +215,9 @@ class ParquetDB:
         """Names of the tables that there are."""
         if not self.folder.is_dir():
             return []
-        return sorted(p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
+        return sorted(
+            p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_"))
+        )
 
     # --- writing ---
 
@@ -232,7 +255,9 @@ class ParquetDB:
         if len(frame) == 0:
             return
         if "run_id" not in frame.columns:
-            raise DataError(f"{table}: the rows need the column 'run_id'; there are {', '.join(map(str, frame.columns))}")
+            raise DataError(
+                f"{table}: the rows need the column 'run_id'; there are {', '.join(map(str, frame.columns))}"
+            )
         for run_id, rows in frame.groupby("run_id", sort=False):
             self._write_run(table, str(run_id), rows)
 
@@ -247,7 +272,9 @@ class ParquetDB:
         root = self.folder / table
         root.mkdir(parents=True, exist_ok=True)
         earlier = [path for path in root.rglob(f"{run_id}.parquet") if path.parent != root]
-        data = pa.Table.from_pandas(rows.reset_index(drop=True), preserve_index=False).replace_schema_metadata(None)
+        data = pa.Table.from_pandas(
+            rows.reset_index(drop=True), preserve_index=False
+        ).replace_schema_metadata(None)
         handle, temporary = tempfile.mkstemp(prefix=f".{run_id}-", suffix=".tmp", dir=root)
         os.close(handle)
         try:
@@ -266,7 +293,9 @@ class ParquetDB:
 
 def natural(text: str) -> list[Any]:
     """A key that orders numbers in names as numbers."""
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", text) if part]
+    return [
+        (1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", text) if part
+    ]
 
 
 def with_microseconds(table: Any) -> Any:
@@ -275,7 +304,9 @@ def with_microseconds(table: Any) -> Any:
 
     for i, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type) and (field.type.unit != "us" or field.type.tz is not None):
-            column = table.column(i).cast(pa.timestamp("us", field.type.tz), safe=False).cast(pa.timestamp("us"))
+            column = (
+                table.column(i).cast(pa.timestamp("us", field.type.tz), safe=False).cast(pa.timestamp("us"))
+            )
             table = table.set_column(i, field.name, column)
     return table
 
@@ -306,7 +337,9 @@ def read_file(path: Path, symbols: Any, start: Any, end: Any, columns: Any) -> A
         times = table.column(time)
         if pa.types.is_string(times.type) or pa.types.is_large_string(times.type):
             times = times.cast(pa.timestamp("us"))
-        times = times.cast(pa.timestamp("us"), safe=False) if getattr(times.type, "tz", None) is None else times
+        times = (
+            times.cast(pa.timestamp("us"), safe=False) if getattr(times.type, "tz", None) is None else times
+        )
         times = times.cast(pa.timestamp("us", getattr(times.type, "tz", None)), safe=False).cast(pa.int64())
         for bound, inside in ((start, pc.greater_equal), (end, pc.less_equal)):
             if bound is not None:
@@ -338,7 +371,12 @@ def newest(frame: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
     version = next((name for name in ("updated_at", "created_at") if name in frame.columns), None)
     order = np.arange(len(frame))
     if version is not None:
-        stamps = pd.DatetimeIndex(pd.to_datetime(frame[version], utc=True)).tz_localize(None).to_numpy().astype("M8[us]")
+        stamps = (
+            pd.DatetimeIndex(pd.to_datetime(frame[version], utc=True))
+            .tz_localize(None)
+            .to_numpy()
+            .astype("M8[us]")
+        )
         order = np.lexsort((order, stamps.view(np.int64)))
     keep = ~parts.iloc[order].duplicated(keep="last").to_numpy()
     return frame.iloc[np.sort(order[keep])]
@@ -352,14 +390,21 @@ def with_actions(prices: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
     if len(actions) == 0 or len(prices) == 0:
         return prices
     if "new_symbol" in actions.columns and actions["new_symbol"].notna().any():
-        warnings.warn("spin-offs cannot stand in a frame of prices and were left out", AssayWarning, stacklevel=3)
+        warnings.warn(
+            "spin-offs cannot stand in a frame of prices and were left out", AssayWarning, stacklevel=3
+        )
     symbols = prices["symbol"].astype(str).to_numpy()
     times = pd.DatetimeIndex(prices.index).to_numpy().astype("M8[ns]")
     split, dividend = own_events(prices, "split_coefficient", 1.0), own_events(prices, "dividend_amount", 0.0)
     has_own = (split != 1.0) | (dividend != 0.0)
     rows_of = {name: np.flatnonzero(symbols == name) for name in np.unique(symbols)}
     actions = actions.drop_duplicates()
-    ex_dates = pd.DatetimeIndex(pd.to_datetime(actions["ex_date"], utc=True)).tz_localize(None).to_numpy().astype("M8[ns]")
+    ex_dates = (
+        pd.DatetimeIndex(pd.to_datetime(actions["ex_date"], utc=True))
+        .tz_localize(None)
+        .to_numpy()
+        .astype("M8[ns]")
+    )
     ratios, cash = own_events(actions, "split_ratio", 1.0), own_events(actions, "cash_dividend", 0.0)
     order = np.argsort(ex_dates, kind="stable")
     names = actions["symbol"].astype(str).to_numpy()
@@ -422,13 +467,17 @@ class BacktestDataLoader:
         wanted = [str(s) for s in symbols]
         prices = self._read("read_prices", "prices", wanted, start_date, end_date)
         if prices is None or len(prices) == 0:
-            raise NotFoundError(f"there are no prices of {', '.join(wanted[:10])} from {start_date} to {end_date}")
+            raise NotFoundError(
+                f"there are no prices of {', '.join(wanted[:10])} from {start_date} to {end_date}"
+            )
         found = set(prices["symbol"].astype(str)) if "symbol" in prices.columns else set(wanted)
         absent = [name for name in wanted if name not in found]
         if absent:
             warnings.warn(f"there are no prices of {', '.join(absent[:10])}", AssayWarning, stacklevel=2)
         technical = self._read("read_technical_analysis", "technical_analysis", wanted, start_date, end_date)
-        fundamental = self._read("read_fundamental_analysis", "fundamental_analysis", wanted, start_date, end_date)
+        fundamental = self._read(
+            "read_fundamental_analysis", "fundamental_analysis", wanted, start_date, end_date
+        )
         if resample_freq != "D":
             prices, technical = resample_bars(prices, resample_freq), resample_last(technical, resample_freq)
         return prices, technical, fundamental
@@ -439,7 +488,13 @@ class BacktestDataLoader:
             frame = reader(symbols=symbols, start_date=start, end_date=end)
         else:
             frame = call_read_table(self.db.read_table, table, symbols, start, end, table != "prices")
-        return frame if isinstance(frame, pd.DataFrame) else pd.DataFrame() if frame is None else to_pandas(frame)
+        return (
+            frame
+            if isinstance(frame, pd.DataFrame)
+            else pd.DataFrame()
+            if frame is None
+            else to_pandas(frame)
+        )
 
 
 def to_pandas(frame: Any) -> pd.DataFrame:
@@ -447,7 +502,9 @@ def to_pandas(frame: Any) -> pd.DataFrame:
     return frame.to_pandas()  # type: ignore[no-any-return]
 
 
-def call_read_table(read_table: Any, table: str, symbols: list[str], start: Any, end: Any, missing_ok: bool) -> Any:
+def call_read_table(
+    read_table: Any, table: str, symbols: list[str], start: Any, end: Any, missing_ok: bool
+) -> Any:
     """Reads through a user's read_table, which may take no more than the table's name."""
     try:
         try:
@@ -467,7 +524,9 @@ def choose_rows(frame: pd.DataFrame, symbols: list[str], start: Any, end: Any) -
     """The rows of some symbols and a period, indexed by timestamp."""
     time = next((name for name in frame.columns if str(name).lower() in TIME_NAMES), None)
     if time is not None:
-        frame = frame.set_index(pd.DatetimeIndex(pd.to_datetime(frame[time], utc=True)).tz_localize(None)).drop(columns=time)
+        frame = frame.set_index(
+            pd.DatetimeIndex(pd.to_datetime(frame[time], utc=True)).tz_localize(None)
+        ).drop(columns=time)
         frame.index.name = "timestamp"
     symbol = next((name for name in frame.columns if str(name).lower() in SYMBOL_NAMES), None)
     keep = np.ones(len(frame), dtype=bool)
@@ -491,7 +550,9 @@ def pandas_frequency(freq: str) -> str:
 def resample_bars(prices: pd.DataFrame, freq: str) -> pd.DataFrame:
     """Bars of a coarser frequency, each at the time of its last day."""
     period = pd.DatetimeIndex(prices.index).to_period(pandas_frequency(freq))
-    names = {column: how for how, columns in AGGREGATES.items() for column in columns if column in prices.columns}
+    names = {
+        column: how for how, columns in AGGREGATES.items() for column in columns if column in prices.columns
+    }
     others = {c: "last" for c in prices.columns if c not in names and c != "symbol"}
     frame = prices.assign(timestamp=prices.index)
     groups = frame.groupby([frame["symbol"].astype(str).to_numpy(), period], sort=True)
@@ -505,5 +566,7 @@ def resample_last(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     if len(frame) == 0 or "symbol" not in frame.columns:
         return frame
     period = pd.DatetimeIndex(frame.index).to_period(pandas_frequency(freq))
-    kept = frame.assign(timestamp=frame.index).groupby([frame["symbol"].astype(str).to_numpy(), period]).tail(1)
+    kept = (
+        frame.assign(timestamp=frame.index).groupby([frame["symbol"].astype(str).to_numpy(), period]).tail(1)
+    )
     return kept.set_index("timestamp").sort_index(kind="stable")

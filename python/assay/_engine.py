@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 import numpy as np
 import pandas as pd
@@ -124,7 +124,7 @@ class BacktestEngine:
         technical_df: Any = None,
         fundamental_df: Any = None,
         holdings_df: Any = None,
-        rebalance_dates: Optional[Sequence[Any]] = None,
+        rebalance_dates: Sequence[Any] | None = None,
         start_date: Any = None,
         end_date: Any = None,
         benchmark: Any = None,
@@ -195,7 +195,9 @@ class BacktestEngine:
             return panel
         present = [name for name in wanted if name in set(panel.symbols)]
         if not present:
-            raise NotFoundError(f"none of the holdings ({', '.join(wanted[:5])}) is among the symbols of the prices")
+            raise NotFoundError(
+                f"none of the holdings ({', '.join(wanted[:5])}) is among the symbols of the prices"
+            )
         return Panel(
             prices,
             present,
@@ -207,13 +209,13 @@ class BacktestEngine:
     def run_database(
         self,
         strategies: Any,
-        db: Optional[PATH] = None,
-        symbols: Optional[Iterable[str]] = None,
+        db: PATH | None = None,
+        symbols: Iterable[str] | None = None,
         start: Any = None,
         end: Any = None,
         holdings_df: Any = None,
-        frequency: Optional[str] = None,
-        benchmark: Optional[str] = None,
+        frequency: str | None = None,
+        benchmark: str | None = None,
         threads: int = 0,
     ) -> BacktestResult:
         """Runs strategies over a database, which C reads: the same run as that of the program `assay run`.
@@ -291,13 +293,13 @@ def as_list(strategies: Any) -> list[Any]:
     return list(strategies)
 
 
-def database_folder(db: Optional[PATH]) -> str:
+def database_folder(db: PATH | None) -> str:
     """The database folder: as given, else $ASSAY_DB, else "db"."""
     return str(db) if db is not None else os.environ.get("ASSAY_DB") or "db"
 
 
 def make_members(
-    given: list[Any], beside: Beside, panel: Optional[Panel], db: Optional[str] = None
+    given: list[Any], beside: Beside, panel: Panel | None, db: str | None = None
 ) -> list[tuple[Any, dict[str, str]]]:
     """Strategies as the C side takes them, with the texts of their parameters."""
     members: list[tuple[Any, dict[str, str]]] = []
@@ -332,7 +334,7 @@ def frame_of(panel: Panel) -> pd.DataFrame:
         {name: np.frombuffer(column, dtype=np.float64)[keep] for name, column in zip(PRICE_COLUMNS, columns)},
         index=pd.DatetimeIndex(np.repeat(panel.timestamps.astype("M8[ns]"), n)[keep], name="timestamp"),
     )
-    frame.insert(0, "symbol", pd.Categorical.from_codes(codes, categories=list(panel.symbols)))
+    frame.insert(0, "symbol", pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(panel.symbols))))
     return frame
 
 
@@ -343,7 +345,11 @@ def set_benchmark(panel: Panel, benchmark: Any, texts: dict[str, str]) -> None:
         return
     if benchmark is None:
         return
-    market = benchmark if isinstance(benchmark, Panel) else Panel(with_symbol(benchmark), signal_prices=panel.options[1])
+    market = (
+        benchmark
+        if isinstance(benchmark, Panel)
+        else Panel(with_symbol(benchmark), signal_prices=panel.options[1])
+    )
     if len(market.symbols) != 1:
         raise ConfigError(f"benchmark: expected prices of one symbol, not of {len(market.symbols)}")
     panel.native.set_benchmark(market.native, market.symbols[0])
@@ -354,12 +360,14 @@ def with_symbol(benchmark: Any) -> Any:
     """A series of closes, or prices without a symbol, as prices of one symbol."""
     if isinstance(benchmark, pd.Series):
         benchmark = pd.DataFrame({"close": benchmark})
-    if isinstance(benchmark, pd.DataFrame) and not {"symbol", "sym", "ticker"} & {str(c).lower() for c in benchmark.columns}:
+    if isinstance(benchmark, pd.DataFrame) and not {"symbol", "sym", "ticker"} & {
+        str(c).lower() for c in benchmark.columns
+    }:
         return benchmark.assign(symbol="benchmark")
     return benchmark
 
 
-def run(strategies: Any, db: Optional[PATH] = None, **settings: Any) -> BacktestResult:
+def run(strategies: Any, db: PATH | None = None, **settings: Any) -> BacktestResult:
     """Runs strategies over a database; what `assay run` does.
 
     Parameters

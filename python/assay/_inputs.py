@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,14 +44,18 @@ class Columns:
 
     def __init__(self, data: Any, what: str) -> None:
         self.what = what
-        self._frame: Optional[pd.DataFrame] = None
+        self._frame: pd.DataFrame | None = None
         self._arrow: Any = None
         self._arrays: dict[str, Any] = {}
         if isinstance(data, pd.DataFrame):
             self._frame = data
             names = [str(name) for name in data.columns]
             index_names = [str(n) for n in data.index.names if n is not None and str(n) not in names]
-            if not index_names and isinstance(data.index, pd.DatetimeIndex) and not has_any(names, TIME_NAMES):
+            if (
+                not index_names
+                and isinstance(data.index, pd.DatetimeIndex)
+                and not has_any(names, TIME_NAMES)
+            ):
                 index_names = ["timestamp"]
             self._index_names = index_names if not isinstance(data.index, pd.RangeIndex) else []
             names += self._index_names
@@ -81,7 +85,9 @@ class Columns:
         time = next((n for n in self._arrays if n.lower() in TIME_NAMES), None)
         symbol = next((n for n in self._arrays if n.lower() in SYMBOL_NAMES), None)
         if time is None or symbol is None:
-            raise DataError(f"{self.what}: matrices need the arrays 'timestamp' and 'symbol' for their rows and columns")
+            raise DataError(
+                f"{self.what}: matrices need the arrays 'timestamp' and 'symbol' for their rows and columns"
+            )
         n_times, n_symbols = len(self._arrays[time]), len(self._arrays[symbol])
         long: dict[str, Any] = {
             time: np.repeat(self._arrays[time], n_symbols),
@@ -92,13 +98,15 @@ class Columns:
             if name in long:
                 continue
             if values.shape != (n_times, n_symbols):
-                raise DataError(f"{self.what}: '{name}' has the shape {values.shape}, expected {(n_times, n_symbols)}")
+                raise DataError(
+                    f"{self.what}: '{name}' has the shape {values.shape}, expected {(n_times, n_symbols)}"
+                )
             long[name] = np.ascontiguousarray(values).reshape(-1)
             if name.lower() in PRICE_NAMES["close"]:
                 keep = ~np.isnan(long[name].astype(np.float64))
         self._arrays = long if keep is None else {name: values[keep] for name, values in long.items()}
 
-    def find(self, candidates: Iterable[str]) -> Optional[str]:
+    def find(self, candidates: Iterable[str]) -> str | None:
         """The first of these names that there is, without regard to case."""
         return next((self._by_lower[name] for name in candidates if name in self._by_lower), None)
 
@@ -200,7 +208,9 @@ def has_any(names: Iterable[str], candidates: tuple[str, ...]) -> bool:
 def arrow_array(values: Any) -> Any:
     """One array of a chunked one; dictionaries are unified."""
     if hasattr(values, "combine_chunks"):
-        values = values.unify_dictionaries().combine_chunks() if values.num_chunks > 1 else values.combine_chunks()
+        values = (
+            values.unify_dictionaries().combine_chunks() if values.num_chunks > 1 else values.combine_chunks()
+        )
         if hasattr(values, "num_chunks"):  # pyarrow < 12 may leave one chunk
             values = values.chunk(0)
     return values
@@ -273,7 +283,7 @@ class Panel:
     def __init__(
         self,
         prices: Any,
-        symbols: Optional[Iterable[str]] = None,
+        symbols: Iterable[str] | None = None,
         on_bad_data: str = "error",
         signal_prices: str = "split_adjusted",
         fill_gap_bars: int = 0,

@@ -43,7 +43,9 @@ def call(*arguments: str) -> str:
     """
     done = subprocess.run([path(), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        raise AssayError(done.stderr.strip() or f"assay {arguments[0]} ended with exit status {done.returncode}")
+        raise AssayError(
+            done.stderr.strip() or f"assay {arguments[0]} ended with exit status {done.returncode}"
+        )
     return done.stdout
 
 

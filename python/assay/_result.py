@@ -7,7 +7,7 @@ import json
 import math
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,10 @@ from ._types import PortfolioSnapshot, Trade
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DTYPES = {name: np.dtype(_native.record_fields(name)) for name in ("signals", "fills", "trades", "snapshots")}
+DTYPES = {
+    name: np.dtype(cast(Any, _native.record_fields(name)))
+    for name in ("signals", "fills", "trades", "snapshots")
+}
 ACTIONS = np.array(_native.enum_names("action"), dtype=object)
 SIDES = np.array(_native.enum_names("side"), dtype=object)
 STATUSES = np.array(_native.enum_names("status"), dtype=object)
@@ -53,7 +56,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
     def __init__(self, run: _native.Run, parameters: dict[str, Any]) -> None:
         self._run = run
         self._cache: dict[str, Any] = {}
-        self.saved_in: Optional[str] = None
+        self.saved_in: str | None = None
         self.run_id: str = run.run_id
         super().__init__(
             equity_curve=self._equity_values().tolist(),
@@ -137,7 +140,15 @@ class BacktestResult(dict):  # type: ignore[type-arg]
             "entry_date": list(pd.DatetimeIndex(frame["entry_date"])),
             "exit_date": list(pd.DatetimeIndex(frame["exit_date"])),
         }
-        for name in ("entry_price", "exit_price", "quantity", "entry_value", "exit_value", "commission", "slippage"):
+        for name in (
+            "entry_price",
+            "exit_price",
+            "quantity",
+            "entry_value",
+            "exit_value",
+            "commission",
+            "slippage",
+        ):
             columns[name] = frame[name].tolist()
         for name in ("pnl", "pnl_pct", "direction", "signal_type"):
             columns[name] = frame[name].tolist()
@@ -153,9 +164,23 @@ class BacktestResult(dict):  # type: ignore[type-arg]
     def _snapshot_objects(self) -> list[PortfolioSnapshot]:
         rows = self.records("snapshots")
         columns: dict[str, list[Any]] = {"date": list(self._dates(rows["bar"]))}
-        for name in ("cash", "total_value", "gross_value", "net_exposure", "num_positions", "max_position_size"):
+        for name in (
+            "cash",
+            "total_value",
+            "gross_value",
+            "net_exposure",
+            "num_positions",
+            "max_position_size",
+        ):
             columns[name] = rows[name].tolist()
-        for name in ("concentration", "leverage", "daily_return", "cumulative_return", "drawdown", "turnover"):
+        for name in (
+            "concentration",
+            "leverage",
+            "daily_return",
+            "cumulative_return",
+            "drawdown",
+            "turnover",
+        ):
             columns[name] = rows[name].tolist()
         columns["stale_positions"] = rows["stale_positions"].tolist()
         return make_objects(PortfolioSnapshot, columns, len(rows))
@@ -179,7 +204,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
             "trade_id": [f"{i:08d}" for i in range(1, len(rows) + 1)],
             "symbol": self._names(rows["symbol"]),
             "entry_date": self._dates(rows["entry_bar"]),
-            "exit_date": self._dates(rows["exit_bar"]).where(~is_open, pd.NaT),
+            "exit_date": self._dates(rows["exit_bar"]).where(~is_open),
         }
         for name in ("entry_price", "exit_price", "quantity", "pnl", "pnl_pct"):
             columns[name] = rows[name]
@@ -280,7 +305,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         held = np.zeros((len(bars), len(used)))
         rows = np.searchsorted(bars, fills["bar"])
         np.add.at(held, (rows, np.searchsorted(used, fills["symbol"])), signed)
-        held = np.cumsum(held, axis=0)
+        held[:] = np.cumsum(held, axis=0)
         held[np.abs(held) < 1e-9] = 0.0
         return pd.DataFrame(held, index=self._dates(bars).rename("date"), columns=list(self._names(used)))
 
@@ -311,7 +336,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
 
     # --- what can be done with it ---
 
-    def save(self, db: Union[str, Path], run_id: Optional[str] = None) -> str:
+    def save(self, db: str | Path, run_id: str | None = None) -> str:
         """Stores the run in a database, as `assay run` does.
 
         Parameters
@@ -331,7 +356,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         self.run_id, self.saved_in = name, str(db)
         return name
 
-    def tearsheet(self, path: Union[str, Path], db: Union[str, Path, None] = None) -> Path:
+    def tearsheet(self, path: str | Path, db: str | Path | None = None) -> Path:
         """Writes a report of the run with the program `assay report`.
 
         Parameters

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional, Union
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class BaseStrategy:
     features: Iterable[str] = ()
     needs_sectors: bool = False
 
-    def __init__(self, name: Optional[str] = None, parameters: Optional[dict[str, Any]] = None) -> None:
+    def __init__(self, name: str | None = None, parameters: dict[str, Any] | None = None) -> None:
         self.name = type(self).__name__ if name is None else name
         self.parameters: dict[str, Any] = {} if parameters is None else parameters
 
@@ -62,7 +62,7 @@ class BaseStrategy:
     def start(self) -> None:  # noqa: B027
         """Is called before the first bar of a run; a strategy with state of its own begins afresh here."""
 
-    def on_bar(self, view: BarView) -> Optional[Iterable[Signal]]:
+    def on_bar(self, view: BarView) -> Iterable[Signal] | None:
         """Gives the signals of a bar, through the view or as a list.
 
         Parameters
@@ -79,7 +79,7 @@ class BaseStrategy:
 
     def generate_signals(
         self, prices_df: Any, technical_df: Any, holdings_df: Any, date: Any
-    ) -> Optional[Iterable[Signal]]:
+    ) -> Iterable[Signal] | None:
         """Gives the signals of a date.
 
         Parameters
@@ -128,7 +128,7 @@ class BaseStrategy:
 METHODS = ("on_bar", "generate_signals", "signals")
 
 
-def method_of(strategy: Any) -> Optional[str]:
+def method_of(strategy: Any) -> str | None:
     """Which of the three methods a strategy has of its own."""
     for cls in type(strategy).__mro__:
         if cls is BaseStrategy:
@@ -150,11 +150,11 @@ class NativeStrategy(BaseStrategy):
         Its parameters; those that are left out have their defaults.
     """
 
-    def __init__(self, reference: str, parameters: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(self, reference: str, parameters: Mapping[str, Any] | None = None) -> None:
         super().__init__(reference, dict(parameters or {}))
         self.reference = reference
 
-    def native(self, db: Optional[str] = None) -> _native.Strategy:
+    def native(self, db: str | None = None) -> _native.Strategy:
         """The strategy of the C library; `db` is where ready signals are looked for."""
         return _native.open_strategy(self.reference, db)
 
@@ -164,7 +164,7 @@ class NativeStrategy(BaseStrategy):
 
 def rebuild(cls: type, state: dict[str, Any]) -> Any:
     """A strategy of a class with its attributes, from a pickle."""
-    strategy = cls.__new__(cls)
+    strategy: Any = object.__new__(cls)
     strategy.__dict__.update(state)
     return strategy
 
@@ -247,7 +247,7 @@ class SignalsStrategy(NativeStrategy):
         self._native = strategy_of_frame(frame, name)
         self._frame = frame
 
-    def native(self, db: Optional[str] = None) -> _native.Strategy:
+    def native(self, db: str | None = None) -> _native.Strategy:
         """The strategy of the C library."""
         return self._native
 
@@ -263,18 +263,25 @@ def strategy_of_frame(frame: Any, name: str) -> _native.Strategy:
     times = columns.times_us(columns.need(TIME_NAMES))
     symbols = [str(s) for s in to_list(columns.series(columns.need(SYMBOL_NAMES)))]
 
-    def texts(*names: str) -> Optional[list[Optional[str]]]:
+    def texts(*names: str) -> list[str | None] | None:
         found = columns.find(names)
         if found is None:
             return None
-        return [None if v is None or v != v else str(getattr(v, "value", v)) for v in to_list(columns.series(found))]
+        return [
+            None if v is None or v != v else str(getattr(v, "value", v))
+            for v in to_list(columns.series(found))
+        ]
 
     def floats(*names: str) -> Any:
         found = columns.find(names)
         return None if found is None else columns.floats(found)
 
     actions, strengths, scores = texts("action"), floats("strength"), floats("score")
-    targets, types, reasons = floats("target_position", "target_position_pct"), texts("signal_type"), texts("reason")
+    targets, types, reasons = (
+        floats("target_position", "target_position_pct"),
+        texts("signal_type"),
+        texts("reason"),
+    )
     digest = hashlib.sha256(np.ascontiguousarray(times).tobytes())
     for part in (symbols, actions, types, reasons):
         digest.update(json.dumps(part).encode())
@@ -329,7 +336,7 @@ def strategy(name: str, **parameters: Any) -> NativeStrategy:
     return NativeStrategy(name, parameters)
 
 
-def as_strategy(given: Union[str, BaseStrategy, Any]) -> Any:
+def as_strategy(given: str | BaseStrategy | Any) -> Any:
     """What was given as a strategy, as an object."""
     if isinstance(given, str):
         return strategy(given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Optional, Union
+from typing import Any
 
 import pandas as pd
 
@@ -61,26 +61,26 @@ class Signal:
 
     symbol: str
     timestamp: Any
-    action: Union[str, SignalAction]
+    action: str | SignalAction
     signal_type: str
     strength: float
     target_position: float
     reason: str
     parameters: dict[str, Any]
-    score: Optional[float]
+    score: float | None
 
     def __init__(
         self,
         symbol: str,
         timestamp: Any = None,
-        action: Union[str, SignalAction] = SignalAction.HOLD,
+        action: str | SignalAction = SignalAction.HOLD,
         signal_type: str = "",
         strength: float = 1.0,
-        target_position: Optional[float] = None,
+        target_position: float | None = None,
         reason: str = "",
-        parameters: Optional[dict[str, Any]] = None,
-        target_position_pct: Optional[float] = None,
-        score: Optional[float] = None,
+        parameters: dict[str, Any] | None = None,
+        target_position_pct: float | None = None,
+        score: float | None = None,
     ) -> None:
         if target_position is None:
             target_position = target_position_pct
@@ -112,16 +112,16 @@ class Trade:
     trade_id: str
     symbol: str
     entry_date: pd.Timestamp
-    exit_date: Optional[pd.Timestamp] = None
+    exit_date: pd.Timestamp | None = None
     entry_price: float = 0.0
-    exit_price: Optional[float] = None
+    exit_price: float | None = None
     quantity: float = 0.0
     entry_value: float = 0.0
-    exit_value: Optional[float] = None
+    exit_value: float | None = None
     commission: float = 0.0
     slippage: float = 0.0
-    pnl: Optional[float] = None
-    pnl_pct: Optional[float] = None
+    pnl: float | None = None
+    pnl_pct: float | None = None
     direction: str = "long"
     signal_type: str = ""
     reason: str = ""

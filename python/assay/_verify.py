@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from . import _native
 from ._adapter import Beside, PythonDefinition
@@ -51,10 +51,10 @@ class VerifyReport:
 def verify(
     strategies: Any,
     prices_df: Any = None,
-    db: Optional[PATH] = None,
+    db: PATH | None = None,
     symbols: Any = None,
     holdings_df: Any = None,
-    frequency: Optional[str] = None,
+    frequency: str | None = None,
     cuts: int = 10,
     seed: int = 1,
     threads: int = 0,
@@ -110,7 +110,9 @@ def verify(
 
     folder = database_folder(db) if panel is None else None
     first = [
-        (s.native(folder), params_as_texts(s.parameters)) if is_native(s) else (PythonDefinition(s, beside), {})
+        (s.native(folder), params_as_texts(s.parameters))
+        if is_native(s)
+        else (PythonDefinition(s, beside), {})
         for s in given
     ]
     report = _native.verify(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def split_reason(reason: str) -> tuple[str, float, int, str]:
     return reason[: found.start()], value, decimals, reason[found.end() :]
 
 
-def action_number(action: Union[str, SignalAction]) -> int:
+def action_number(action: str | SignalAction) -> int:
     """The number of an action by its name, in any case."""
     number = ACTIONS.get(action)
     if number is None:
@@ -93,10 +93,10 @@ class BarView(_native.View):
     def signal(
         self,
         symbol: Symbol,
-        action: Union[str, SignalAction],
+        action: str | SignalAction,
         strength: float = 1.0,
-        target_position: Optional[float] = None,
-        score: Optional[float] = None,
+        target_position: float | None = None,
+        score: float | None = None,
         signal_type: str = "signal",
         reason: str = "",
     ) -> None:
@@ -125,7 +125,9 @@ class BarView(_native.View):
                 raise ValueError(f"the TARGET signal for {symbol} needs a target_position")
         if score is None:
             score = strength
-        self._emit(symbol, (number, signal_type, before, decimals, after), value, score, strength, target_position)
+        self._emit(
+            symbol, (number, signal_type, before, decimals, after), value, score, strength, target_position
+        )
 
     def buy(self, symbol: Symbol, strength: float = 1.0, **more: Any) -> None:
         """Opens a position where there is none; further arguments are those of `signal`."""
@@ -149,7 +151,7 @@ class BarView(_native.View):
 
     def signals(
         self,
-        action: Union[str, SignalAction],
+        action: str | SignalAction,
         symbols: Any,
         strength: Any = 1.0,
         target_position: Any = None,
@@ -178,7 +180,11 @@ class BarView(_native.View):
         scores = strengths if score is None else self._each(score, rows)
         targets = self._each(math.nan if target_position is None else target_position, rows)
         self._emit_rows(
-            np.ascontiguousarray(rows), (number, signal_type, "", NO_NUMBER, signal_type), scores, strengths, targets
+            np.ascontiguousarray(rows),
+            (number, signal_type, "", NO_NUMBER, signal_type),
+            scores,
+            strengths,
+            targets,
         )
 
     def _each(self, values: Any, rows: Any) -> Any:
