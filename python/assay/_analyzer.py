@@ -320,7 +320,7 @@ class BacktestAnalyzer:
         if not 0 < confidence < 1:
             raise ValueError(f"confidence {confidence} must lie between 0 and 1")
         curve, history = self.equity_curve_data(), self.results["portfolio_history"]
-        returns = curve["return"]
+        returns: Any = curve["return"]
         cut = float(np.quantile(returns, 1 - confidence)) if len(returns) else float("nan")
         tail = returns[returns <= cut]
         under = (curve["drawdown"] < 0).to_numpy()

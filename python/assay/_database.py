@@ -187,7 +187,8 @@ class ParquetDB:
         frame.index = times.astype("datetime64[ns]").rename("timestamp")
         symbol = next((name for name in frame.columns if name.lower() in SYMBOL_NAMES), None)
         keys = (frame.index,) if symbol is None else (frame[symbol].astype(str).to_numpy(), frame.index)
-        return frame.iloc[np.lexsort(keys)]
+        ordered: pd.DataFrame = frame.iloc[np.lexsort(keys)]
+        return ordered
 
     def files(self, table: str) -> list[Path]:
         """The files of a table in their order: numbers in names count as numbers.

@@ -334,7 +334,8 @@ def frame_of(panel: Panel) -> pd.DataFrame:
         {name: np.frombuffer(column, dtype=np.float64)[keep] for name, column in zip(PRICE_COLUMNS, columns)},
         index=pd.DatetimeIndex(np.repeat(panel.timestamps.astype("M8[ns]"), n)[keep], name="timestamp"),
     )
-    frame.insert(0, "symbol", pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(panel.symbols))))
+    symbols: Any = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(panel.symbols)))
+    frame.insert(0, "symbol", symbols)
     return frame
 
 
