@@ -278,6 +278,7 @@ class BacktestAnalyzer:
         both = np.isfinite(market)
         r, b = own.to_numpy()[both], market[both]
         excess, periods = r - b, self._periods_per_year()
+        excess = np.where(np.abs(excess) < 1e-12, 0.0, excess)  # as the run's own returns
         error = np.std(excess, ddof=1) if len(excess) > 1 else np.nan
         variance = np.var(b, ddof=1) if len(b) > 1 else 0.0
         run_return, market_return = (np.prod(1 + r) - 1) * 100, (np.prod(1 + b) - 1) * 100

@@ -346,6 +346,8 @@ static assay_status build_from(const building *b, bool is_direct, assay_panel **
 static assay_status build(const building *b, assay_panel **out_panel, assay_panel_report *out_report,
                           assay_error *err) {
     assay_error first = {0};
+    if (b->rows.n_rows == 0)
+        return build_from(b, false, out_panel, out_report, err);
     assay_status status = build_from(b, true, out_panel, out_report, &first);
     return status == ASSAY_E_DATA ? build_from(b, false, out_panel, out_report, err)
            : status == ASSAY_OK   ? status
