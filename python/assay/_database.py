@@ -330,18 +330,13 @@ def read_file(path: Path, symbols: Any, start: Any, end: Any, columns: Any) -> A
     for i, field in enumerate(table.schema):  # files of one table may have texts in either form
         if pa.types.is_dictionary(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
+    table = with_microseconds(table)
     keep = None
     if symbols is not None and symbol is not None:
         texts = table.column(symbol).cast(pa.string())
         keep = pc.is_in(texts, pa.array([str(s) for s in symbols]))
     if time is not None and (start is not None or end is not None):
-        times = table.column(time)
-        if pa.types.is_string(times.type) or pa.types.is_large_string(times.type):
-            times = times.cast(pa.timestamp("us"))
-        times = (
-            times.cast(pa.timestamp("us"), safe=False) if getattr(times.type, "tz", None) is None else times
-        )
-        times = times.cast(pa.timestamp("us", getattr(times.type, "tz", None)), safe=False).cast(pa.int64())
+        times = table.column(time).cast(pa.timestamp("us")).cast(pa.int64())  # of dates and texts, too
         for bound, inside in ((start, pc.greater_equal), (end, pc.less_equal)):
             if bound is not None:
                 part = inside(times, pa.scalar(bound_us(bound, bound is end)))

@@ -174,7 +174,7 @@ class BacktestEngine:
             texts,
             sorted(panel.symbols),
             [f"{name}={sectors[name]}" for name in sorted(sectors)],
-            "",
+            panel.frequency,
         )
         return BacktestResult(run, self._parameters(given, texts))
 

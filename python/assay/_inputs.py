@@ -292,6 +292,8 @@ class Panel:
         times = columns.times_us(columns.need(TIME_NAMES))
         names, codes = columns.codes(columns.need(SYMBOL_NAMES))
         columns.need(PRICE_NAMES["close"])
+        only_one(columns, "currency")
+        self.frequency = frequency_of(columns, times)
         arrays: dict[str, Any] = {}
         for key, candidates in PRICE_NAMES.items():
             name = columns.find(candidates)
@@ -333,6 +335,7 @@ class Panel:
         """A panel of the C library that is there for the time of a call."""
         panel = cls.__new__(cls)
         panel.native, panel.report, panel.options = native, {}, ("error", "split_adjusted", 0)
+        panel.frequency = ""
         return panel
 
     @property
@@ -352,6 +355,29 @@ class Panel:
 
     def __repr__(self) -> str:
         return f"Panel({len(self.symbols)} symbols, {self.native.n_bars} bars)"
+
+
+def only_one(columns: Columns, name: str) -> str:
+    """The only value of a column that must not have several; empty where it has none."""
+    found = columns.find((name,))
+    if found is None:
+        return ""
+    series = columns.series(found)
+    values = series.unique()
+    distinct = sorted({str(v) for v in to_list(values) if v is not None and v == v})
+    if len(distinct) > 1:
+        raise DataError(f"{columns.what} have several values of {name} ({', '.join(distinct[:5])}): choose one of them")
+    return distinct[0] if distinct else ""
+
+
+def frequency_of(columns: Columns, times_us: Any) -> str:
+    """The frequency of prices as the database says it: told, else daily where no row has a time of day, else unknown."""
+    told = only_one(columns, "frequency")
+    if told.lower() in ("daily", "d", "1d", "day"):
+        return "1d"
+    if told:
+        return told
+    return "1d" if len(times_us) == 0 or not (times_us % 86_400_000_000).any() else ""
 
 
 def choice(choices: Mapping[str, int], name: str, value: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import json
@@ -134,7 +135,7 @@ def method_of(strategy: Any) -> str | None:
         if cls is BaseStrategy:
             return None
         for name in METHODS:
-            if name in vars(cls):
+            if name in vars(cls) and vars(cls)[name] is not vars(BaseStrategy)[name]:
                 return name
     return None
 
@@ -363,13 +364,19 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
+@functools.lru_cache(maxsize=256)
+def source_of(cls: type) -> str:
+    """The text of a class; empty where there is none, as at a prompt."""
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):
+        return ""
+
+
 def reference_of(given: Any) -> str:
     """What tells a strategy in Python from others: its class, its code, and parameters that are no numbers."""
     cls = type(given)
-    try:
-        code = inspect.getsource(cls)
-    except (OSError, TypeError):
-        code = ""
+    code = source_of(cls)
     others = {
         key: str(value)
         for key, value in sorted(getattr(given, "parameters", {}).items())

@@ -20,6 +20,11 @@ typedef struct verifying {
     atomic_bool is_stopped;
 } verifying;
 
+/* Of each run, in the thread that runs it. */
+static bool goes_on(void *context) {
+    return !atomic_load(&((verifying *)context)->is_stopped);
+}
+
 /* --- a run of strategies in Python --- */
 
 static native_run_object *prepare(verifying *v, const assay_panel *panel) {
@@ -45,6 +50,7 @@ static assay_status run(void *context, const assay_panel *panel, const assay_res
     native_run_object *r = prepare(v, panel);
     assay_status status = ASSAY_E_STRATEGY;
     if (r != NULL) {
+        assay_config_set_watch(r->request.config, goes_on, v);
         Py_BEGIN_ALLOW_THREADS
         status = assay_run(panel, r->request.config, ASSAY_KEEP_ALL, &result, err);
         Py_END_ALLOW_THREADS
@@ -78,7 +84,7 @@ static void release(const assay_result *result, void *owner) {
 static bool progress(void *context, size_t n_done, size_t n_runs) {
     (void)n_done;
     (void)n_runs;
-    return !atomic_load(&((verifying *)context)->is_stopped);
+    return goes_on(context);
 }
 
 static void work(void *context) {
@@ -142,7 +148,7 @@ PyObject *native_verify(PyObject *module, PyObject *args, PyObject *keywords) {
                             .n_threads = make_members == Py_None ? threads : 1,
                             .progress = progress}};
     v.spec.progress_context = &v;
-    assay_config_set_watch(r->request.config, NULL, NULL); /* other threads run it, and progress is asked */
+    assay_config_set_watch(r->request.config, goes_on, &v);
     bool is_whole = native_in_background(work, stop, &v, &r->failure);
     if (native_failure_raise(&v.failure) || !is_whole || v.status != ASSAY_OK) {
         native_messages_drop(&messages);

@@ -337,7 +337,7 @@ def test_rebalance_dates(prices):
         (lambda p: BacktestEngine().run("momentum", p.assign(close_price=-1.0)), assay.DataError, "close"),
         (lambda p: BacktestEngine().run("momentum", p.iloc[:0]), assay.DataError, "row"),
         (lambda p: BacktestEngine().run([], p), assay.ConfigError, "strategies"),
-        (lambda p: BacktestEngine(start_date="2030-01-01").run("momentum", p), assay.DataError, "2030"),
+        (lambda p: BacktestEngine(start_date="2030-01-01").run("momentum", p), assay.DataError, "start_date or end_date"),
         (lambda p: BacktestEngine(start_date="soon").run("momentum", p), assay.ConfigError, "start_date"),
         (lambda p: assay.run("momentum", db="/nonexistent"), assay.NotFoundError, "/nonexistent"),
     ],
