@@ -156,17 +156,17 @@ def test_runs_leave_nothing_behind(prices, sample):
         except assay.ConfigError:
             pass
 
-    for _ in range(3):
-        all_of_it()
-    gc.collect()
-    before, blocks = count_references(), sys.getallocatedblocks()
-    for _ in range(20):  # 100 runs and more
-        all_of_it()
-    gc.collect()
-    after = count_references()
-    assert sys.getallocatedblocks() - blocks < 100
-    for thing, count in before.items():
-        assert abs(after[thing] - count) < 20, thing
+    grown = []
+    for _ in range(6):  # caches of pandas and Python fill up for a while; what leaks, leaks every time
+        gc.collect()
+        before, blocks = count_references(), sys.getallocatedblocks()
+        for _ in range(20):  # 100 runs
+            all_of_it()
+        gc.collect()
+        after = count_references()
+        most = max(abs(after[thing] - count) for thing, count in before.items())
+        grown.append((sys.getallocatedblocks() - blocks, most))
+    assert min(n for n, _ in grown) < 20 and min(n for _, n in grown) < 20, grown
 
 
 def resident_kb():
