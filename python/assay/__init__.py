@@ -21,6 +21,7 @@ from ._errors import (
 )
 from ._inputs import Panel
 from ._native import version as __version__
+from ._program import program
 from ._result import BacktestResult
 from ._strategies import (
     BaseStrategy,
@@ -69,6 +70,7 @@ __all__ = [
     "Trade",
     "VerifyReport",
     "__version__",
+    "program",
     "run",
     "strategy",
     "verify",

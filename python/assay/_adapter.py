@@ -44,6 +44,7 @@ class KnownRows:
 
     def __init__(self, data: Any, what: str, lag_days: int) -> None:
         self.known_ns = np.empty(0, dtype=np.int64)
+        self.nothing = pd.DataFrame()
         self.floats: list[str] = []
         self.others: list[tuple[str, Any, Any]] = []
         if data is None or len(data) == 0:
@@ -104,7 +105,7 @@ class KnownRows:
     def as_of(self, until_ns: int) -> pd.DataFrame:
         """The rows that are known before a time."""
         if len(self.known_ns) == 0:
-            return pd.DataFrame()
+            return self.nothing
         n = int(np.searchsorted(self.known_ns, until_ns, side="left"))
         index = times_index(np.frombuffer(_native.window(self.index, n), dtype=np.int64))
         columns: dict[str, Any] = dict(zip(self.floats, np.asarray(_native.window(self.matrix, n))))

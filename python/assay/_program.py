@@ -11,7 +11,7 @@ from pathlib import Path
 from ._errors import AssayError, NotFoundError
 
 
-def path() -> str:
+def program_path() -> str:
     """Where the program is: in the package, else what $ASSAY_BIN or $PATH says.
 
     Returns
@@ -19,7 +19,7 @@ def path() -> str:
     str
         Its path.
     """
-    own = Path(__file__).resolve().parent / "bin" / "assay"
+    own = Path(os.path.abspath(__file__)).parent / "bin" / "assay"
     if own.is_file():
         return str(own)
     found = os.environ.get("ASSAY_BIN") or shutil.which("assay")
@@ -28,20 +28,20 @@ def path() -> str:
     return found
 
 
-def call(*arguments: str) -> str:
-    """Runs the program.
+def program(*arguments: str) -> str:
+    """Runs the program `assay` of the package.
 
     Parameters
     ----------
     *arguments : str
-        A subcommand and its options.
+        A subcommand and its options, such as "sample", "--db", "db".
 
     Returns
     -------
     str
         What it wrote to standard output.
     """
-    done = subprocess.run([path(), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run([program_path(), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise AssayError(
             done.stderr.strip() or f"assay {arguments[0]} ended with exit status {done.returncode}"
@@ -51,6 +51,6 @@ def call(*arguments: str) -> str:
 
 def main() -> None:
     """Becomes the program: what the command `assay` of a wheel runs."""
-    program = path()
+    executable = program_path()
     sys.stdout.flush()
-    os.execv(program, [program, *sys.argv[1:]])
+    os.execv(executable, [executable, *sys.argv[1:]])

@@ -371,18 +371,18 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         Path
             The file.
         """
-        from ._program import call
+        from ._program import program
 
         path = Path(path)
         folder = str(db) if db is not None else self.saved_in
         if folder is not None and folder == self.saved_in:
-            call("report", self.run_id, "--db", folder, "--out", str(path))
+            program("report", self.run_id, "--db", folder, "--out", str(path))
         elif folder is not None:
-            call("report", self.save(folder), "--db", folder, "--out", str(path))
+            program("report", self.save(folder), "--db", folder, "--out", str(path))
         else:
             with tempfile.TemporaryDirectory(prefix="assay-") as temporary:
                 self._run.save(temporary, self.run_id)
-                call("report", self.run_id, "--db", temporary, "--out", str(path))
+                program("report", self.run_id, "--db", temporary, "--out", str(path))
         return path
 
     def plot(self, figsize: tuple[float, float] = (10.0, 6.0)) -> Figure:
