@@ -12,10 +12,9 @@ import statistics
 import sys
 import time
 
+import assay
 import numpy as np
 import pandas as pd
-
-import assay
 
 REPEATS = 5
 
@@ -97,7 +96,9 @@ def main():
         "run_in_c_ms": in_c * 1e3,
         "run_overhead_ms": (empty - in_c + reading) * 1e3,
         "bar_of_arrays_us": (seconds(lambda: engine.run(OfArrays(), panel)) - base) / n_days * 1e6,
-        "bar_with_history_of_20_us": (seconds(lambda: engine.run(WithHistory(), panel)) - base) / n_days * 1e6,
+        "bar_with_history_of_20_us": (seconds(lambda: engine.run(WithHistory(), panel)) - base)
+        / n_days
+        * 1e6,
         "bar_of_frames_us": (seconds(lambda: engine.run(OfFrames(), panel)) - base) / n_days * 1e6,
     }
     print(json.dumps({key: round(value, 3) for key, value in result.items()}, indent=2))

@@ -9,9 +9,8 @@ that go where results are good. The best of many trials is lucky: the second hal
 import sys
 import tempfile
 
-import optuna
-
 import assay
+import optuna
 from assay import BacktestEngine, MomentumStrategy, Panel
 
 SPLIT = "2016-06-30"

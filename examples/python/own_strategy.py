@@ -6,10 +6,9 @@ All three buy what closes above the highest close of the 20 bars before, and sel
 then asked whether they look ahead.
 """
 
+import assay
 import numpy as np
 import pandas as pd
-
-import assay
 from assay import BacktestEngine, BaseStrategy, Signal
 
 WINDOW = 20

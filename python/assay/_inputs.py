@@ -366,7 +366,9 @@ def only_one(columns: Columns, name: str) -> str:
     values = series.unique()
     distinct = sorted({str(v) for v in to_list(values) if v is not None and v == v})
     if len(distinct) > 1:
-        raise DataError(f"{columns.what} have several values of {name} ({', '.join(distinct[:5])}): choose one of them")
+        raise DataError(
+            f"{columns.what} have several values of {name} ({', '.join(distinct[:5])}): choose one of them"
+        )
     return distinct[0] if distinct else ""
 
 

@@ -41,7 +41,9 @@ def program(*arguments: str) -> str:
     str
         What it wrote to standard output.
     """
-    done = subprocess.run([program_path(), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [program_path(), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
     if done.returncode != 0:
         raise AssayError(
             done.stderr.strip() or f"assay {arguments[0]} ended with exit status {done.returncode}"

@@ -4,8 +4,7 @@
 #include "native.h"
 
 typedef struct native_bytes {
-    PyObject_HEAD
-    PyObject *owner;
+    PyObject_HEAD PyObject *owner;
     Py_buffer source; /* of a window over another object's buffer */
     bool has_source;
     const void *data;
@@ -89,8 +88,8 @@ static void set_table(native_bytes *b, size_t n_columns, size_t n_rows, size_t s
     b->n_bytes = b->shape[0] * b->shape[1] * b->item_size;
 }
 
-PyObject *native_table_of(PyObject *owner, const void *data, const char *format, size_t item_size, size_t n_columns,
-                          size_t n_rows, size_t stride) {
+PyObject *native_table_of(PyObject *owner, const void *data, const char *format, size_t item_size,
+                          size_t n_columns, size_t n_rows, size_t stride) {
     native_bytes *b = create(data, format, item_size);
     if (b == NULL)
         return NULL;

@@ -49,20 +49,15 @@ bool native_in_background(void (*work)(void *context), void (*stop)(void *contex
         return false;
     }
     while (!is_done) {
-        Py_BEGIN_ALLOW_THREADS
-        if (is_stopped)
-            stop(context);
+        Py_BEGIN_ALLOW_THREADS if (is_stopped) stop(context);
         is_done = wait_a_little(&t);
-        Py_END_ALLOW_THREADS
-        if (PyErr_CheckSignals() != 0) {
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() != 0) {
             native_failure_take(failure);
             is_stopped = true;
         }
     }
-    Py_BEGIN_ALLOW_THREADS
-    (void)pthread_join(thread, NULL);
-    Py_END_ALLOW_THREADS
-    (void)pthread_cond_destroy(&t.changed);
+    Py_BEGIN_ALLOW_THREADS(void) pthread_join(thread, NULL);
+    Py_END_ALLOW_THREADS(void) pthread_cond_destroy(&t.changed);
     (void)pthread_mutex_destroy(&t.lock);
     return !is_stopped;
 }

@@ -14,9 +14,8 @@
 enum { NO_ROW = 0xffffffff };
 
 typedef struct native_history {
-    PyObject_HEAD
-    size_t n_rows, capacity, n_symbols, n_bars; /* n_bars: that are in it */
-    double *column[ASSAY_N_PRICE_COLUMNS];      /* capacity each, one block */
+    PyObject_HEAD size_t n_rows, capacity, n_symbols, n_bars; /* n_bars: that are in it */
+    double *column[ASSAY_N_PRICE_COLUMNS];                    /* capacity each, one block */
     int64_t *time_ns;
     void *symbol;       /* as small as pandas has the codes of so many categories */
     size_t symbol_size; /* 1, 2 or 4 bytes, signed */
@@ -52,7 +51,8 @@ static bool allocate(native_history *h, const assay_panel *p) {
     h->symbol = calloc(n, h->symbol_size);
     h->previous = calloc(n, sizeof *h->previous);
     h->last = malloc((h->n_symbols + 1) * sizeof *h->last);
-    if (h->column[0] == NULL || h->time_ns == NULL || h->symbol == NULL || h->previous == NULL || h->last == NULL) {
+    if (h->column[0] == NULL || h->time_ns == NULL || h->symbol == NULL || h->previous == NULL ||
+        h->last == NULL) {
         PyErr_NoMemory();
         return false;
     }
@@ -110,7 +110,8 @@ static void append_bar(native_history *h, const assay_panel *p, size_t bar, size
         if (isnan(close[s]) || h->n_rows == h->capacity)
             continue;
         size_t row = h->n_rows++;
-        size_t lag = has_events && bar != t ? assay_panel_own_count(p, s, t) - assay_panel_own_count(p, s, bar) : 0;
+        size_t lag =
+            has_events && bar != t ? assay_panel_own_count(p, s, t) - assay_panel_own_count(p, s, bar) : 0;
         for (int c = 0; c < ASSAY_N_PRICE_COLUMNS; c++) {
             if (has_events && bar != t && !isnan(assay_panel_adjusted(p, ASSAY_COLUMN_CLOSE, s, t, lag)))
                 h->column[c][row] = assay_panel_adjusted(p, c, s, t, lag);
@@ -167,7 +168,8 @@ static PyMethodDef history_methods[] = {
     {"update", update, METH_O, "Appends the bars up to that of a view; returns the number of rows."},
     {"prices", prices, METH_NOARGS, "Open, high, low, close, volume: 5 columns of float64."},
     {"times", times, METH_NOARGS, "Nanoseconds since 1970 of each row, int64."},
-    {"codes", codes, METH_NOARGS, "The number of the symbol of each row: int8 up to 127 symbols, int16 up to 32767, else int32."},
+    {"codes", codes, METH_NOARGS,
+     "The number of the symbol of each row: int8 up to 127 symbols, int16 up to 32767, else int32."},
     {0},
 };
 

@@ -10,11 +10,16 @@ static PyObject *warning_class;
 
 bool native_errors_init(void) {
     static const char *const NAMES[] = {
-        [ASSAY_OK] = "AssayError",           [ASSAY_E_ARGUMENT] = "ArgumentError",
-        [ASSAY_E_NOMEM] = "OutOfMemoryError", [ASSAY_E_IO] = "StorageError",
-        [ASSAY_E_DATA] = "DataError",        [ASSAY_E_CONFIG] = "ConfigError",
-        [ASSAY_E_NOT_FOUND] = "NotFoundError", [ASSAY_E_STRATEGY] = "StrategyError",
-        [ASSAY_E_INTERNAL] = "InternalError", [ASSAY_E_CANCELLED] = "CancelledError",
+        [ASSAY_OK] = "AssayError",
+        [ASSAY_E_ARGUMENT] = "ArgumentError",
+        [ASSAY_E_NOMEM] = "OutOfMemoryError",
+        [ASSAY_E_IO] = "StorageError",
+        [ASSAY_E_DATA] = "DataError",
+        [ASSAY_E_CONFIG] = "ConfigError",
+        [ASSAY_E_NOT_FOUND] = "NotFoundError",
+        [ASSAY_E_STRATEGY] = "StrategyError",
+        [ASSAY_E_INTERNAL] = "InternalError",
+        [ASSAY_E_CANCELLED] = "CancelledError",
     };
     PyObject *module = PyImport_ImportModule("assay._errors");
     bool ok = module != NULL;
@@ -86,8 +91,9 @@ void cli_message(const char *format, ...) {
 bool native_messages_warn(native_messages *messages) {
     bool ok = true;
     for (size_t i = 0; i < messages->n; i++) {
-        PyObject *text = ok ? PyUnicode_DecodeUTF8(messages->text[i], (Py_ssize_t)strlen(messages->text[i]), "replace")
-                            : NULL;
+        PyObject *text =
+            ok ? PyUnicode_DecodeUTF8(messages->text[i], (Py_ssize_t)strlen(messages->text[i]), "replace")
+               : NULL;
         ok = text != NULL && PyErr_WarnFormat(warning_class, 2, "%U", text) == 0;
         Py_XDECREF(text);
     }

@@ -14,12 +14,18 @@ typedef struct field {
     { #member, format, offsetof(type, member) }
 
 static const field SIGNAL[] = {
-    FIELD(assay_signal, bar, "u4"),       FIELD(assay_signal, symbol, "u4"),
-    FIELD(assay_signal, value, "f8"),     FIELD(assay_signal, score, "f8"),
-    FIELD(assay_signal, strength, "f8"),  FIELD(assay_signal, target_position, "f8"),
-    FIELD(assay_signal, order_quantity, "f8"), FIELD(assay_signal, strategy, "u2"),
-    FIELD(assay_signal, kind, "u2"),      FIELD(assay_signal, action, "u1"),
-    FIELD(assay_signal, status, "u1"),    FIELD(assay_signal, outcome, "u1"),
+    FIELD(assay_signal, bar, "u4"),
+    FIELD(assay_signal, symbol, "u4"),
+    FIELD(assay_signal, value, "f8"),
+    FIELD(assay_signal, score, "f8"),
+    FIELD(assay_signal, strength, "f8"),
+    FIELD(assay_signal, target_position, "f8"),
+    FIELD(assay_signal, order_quantity, "f8"),
+    FIELD(assay_signal, strategy, "u2"),
+    FIELD(assay_signal, kind, "u2"),
+    FIELD(assay_signal, action, "u1"),
+    FIELD(assay_signal, status, "u1"),
+    FIELD(assay_signal, outcome, "u1"),
 };
 
 static const field FILL[] = {
@@ -98,8 +104,8 @@ PyObject *native_record_fields(PyObject *module, PyObject *name) {
             Py_XDECREF(offset);
         }
         if (ok)
-            return Py_BuildValue("{s:N,s:N,s:N,s:n}", "names", names, "formats", formats, "offsets", offsets, "itemsize",
-                                 (Py_ssize_t)record->size);
+            return Py_BuildValue("{s:N,s:N,s:N,s:n}", "names", names, "formats", formats, "offsets", offsets,
+                                 "itemsize", (Py_ssize_t)record->size);
         Py_XDECREF(names);
         Py_XDECREF(formats);
         Py_XDECREF(offsets);
@@ -149,7 +155,8 @@ static PyMethodDef functions[] = {
     {"run_database", (PyCFunction)(void (*)(void))native_run_database, METH_VARARGS | METH_KEYWORDS, NULL},
     {"verify", (PyCFunction)(void (*)(void))native_verify, METH_VARARGS | METH_KEYWORDS, NULL},
     {"open_strategy", (PyCFunction)(void (*)(void))native_strategy_open, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"strategy_of_signals", (PyCFunction)(void (*)(void))native_strategy_of_signals, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"strategy_of_signals", (PyCFunction)(void (*)(void))native_strategy_of_signals,
+     METH_VARARGS | METH_KEYWORDS, NULL},
     {"settings", native_settings, METH_NOARGS, NULL},
     {"strategies", native_strategies, METH_NOARGS, NULL},
     {"metrics", native_metrics, METH_NOARGS, NULL},
@@ -175,9 +182,9 @@ PyMODINIT_FUNC PyInit__native(void) {
     if (module == NULL)
         return NULL;
     if (!native_errors_init() || !native_arrays_init() || !add_type(module, &native_bytes_type, "Memory") ||
-        !add_type(module, &native_panel_type, "Panel") || !add_type(module, &native_strategy_type, "Strategy") ||
-        !add_type(module, &native_run_type, "Run") || !add_type(module, &native_view_type, "View") ||
-        !add_type(module, &native_history_type, "History") ||
+        !add_type(module, &native_panel_type, "Panel") ||
+        !add_type(module, &native_strategy_type, "Strategy") || !add_type(module, &native_run_type, "Run") ||
+        !add_type(module, &native_view_type, "View") || !add_type(module, &native_history_type, "History") ||
         PyModule_AddStringConstant(module, "version", ASSAY_VERSION) != 0) {
         Py_DECREF(module);
         return NULL;

@@ -43,8 +43,8 @@ void native_messages_drop(native_messages *messages);
  * these bytes can be reached. */
 PyObject *native_bytes_of(PyObject *owner, const void *data, size_t n_bytes);
 /* The same over n_columns columns of n_rows items each, `stride` bytes apart; format as the module struct has it. */
-PyObject *native_table_of(PyObject *owner, const void *data, const char *format, size_t item_size, size_t n_columns,
-                          size_t n_rows, size_t stride);
+PyObject *native_table_of(PyObject *owner, const void *data, const char *format, size_t item_size,
+                          size_t n_columns, size_t n_rows, size_t stride);
 /* A new read-only NumPy array of a copy. */
 PyObject *native_array_of(const double *values, size_t n);
 bool native_arrays_init(void);
@@ -81,22 +81,20 @@ bool native_failure_raise(native_failure *failure);
 /* --- objects --- */
 
 typedef struct native_panel {
-    PyObject_HEAD
-    assay_panel *panel; /* NULL: it was lent, and is gone */
-    bool is_lent;       /* another owns it */
-    PyObject *symbols; /* tuple of str, in the panel's order */
+    PyObject_HEAD assay_panel *panel; /* NULL: it was lent, and is gone */
+    bool is_lent;                     /* another owns it */
+    PyObject *symbols;                /* tuple of str, in the panel's order */
 } native_panel;
 
 /* A strategy that was made from a reference, or of ready signals. */
 typedef struct native_strategy {
-    PyObject_HEAD
-    cli_strategies strategies; /* of a reference; else empty */
-    assay_strategy *made;      /* of ready signals; else NULL */
+    PyObject_HEAD cli_strategies strategies; /* of a reference; else empty */
+    assay_strategy *made;                    /* of ready signals; else NULL */
     const assay_strategy *strategy;
 } native_strategy;
 
-extern PyTypeObject native_bytes_type, native_panel_type, native_strategy_type, native_run_type, native_view_type,
-    native_history_type;
+extern PyTypeObject native_bytes_type, native_panel_type, native_strategy_type, native_run_type,
+    native_view_type, native_history_type;
 
 PyObject *native_symbols_of(const assay_panel *panel);
 /* A Python object of a panel. Lent: end it with native_panel_end before the panel goes. Else it takes the panel, also on failure. */
@@ -105,9 +103,8 @@ void native_panel_end(native_panel *panel);
 
 /* A run, as run.c has it. */
 typedef struct native_run_object {
-    PyObject_HEAD
-    PyObject *panel;   /* native_panel of the caller's; NULL: the run has its own */
-    PyObject *members; /* what the strategies belong to */
+    PyObject_HEAD PyObject *panel; /* native_panel of the caller's; NULL: the run has its own */
+    PyObject *members;             /* what the strategies belong to */
     native_python_strategy **python;
     size_t n_python;
     native_failure failure;
@@ -118,10 +115,11 @@ typedef struct native_run_object {
 } native_run_object;
 
 /* A run that is not run yet: members is a list of (strategy, dict of parameters' texts). NULL with an exception set. */
-native_run_object *native_run_prepare(PyObject *members, PyObject *settings, PyObject *symbols, PyObject *sectors);
+native_run_object *native_run_prepare(PyObject *members, PyObject *settings, PyObject *symbols,
+                                      PyObject *sectors);
 /* Reads the run's panel from a database. NULL with an exception set, and the run is gone; else the run. */
-native_run_object *native_run_load(native_run_object *run, const char *db, const char *frequency, unsigned n_threads,
-                                   native_messages *messages);
+native_run_object *native_run_load(native_run_object *run, const char *db, const char *frequency,
+                                   unsigned n_threads, native_messages *messages);
 /* Raises what went wrong (an exception of a strategy first) and drops the run. */
 PyObject *native_run_fail(native_run_object *run, const assay_error *err);
 
@@ -139,18 +137,17 @@ typedef struct native_signal {
 } native_signal;
 
 typedef struct native_view {
-    PyObject_HEAD
-    const assay_view *view; /* NULL: the bar is over */
+    PyObject_HEAD const assay_view *view; /* NULL: the bar is over */
     native_python_strategy *strategy;
-    PyObject *symbols;     /* tuple */
+    PyObject *symbols;      /* tuple */
     PyObject *symbol_index; /* dict: name to number */
     native_signal *signals; /* of the bar */
     size_t n_signals, capacity;
 } native_view;
 
 /* Of the class definition.view_type. */
-native_view *native_view_create(native_python_strategy *strategy, const assay_view *view, PyObject *definition,
-                                PyObject *symbols, PyObject *symbol_index);
+native_view *native_view_create(native_python_strategy *strategy, const assay_view *view,
+                                PyObject *definition, PyObject *symbols, PyObject *symbol_index);
 
 /* The number of the kind of these; -1 with an exception set. */
 long native_python_strategy_kind(native_python_strategy *strategy, PyObject *key);

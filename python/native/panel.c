@@ -154,10 +154,8 @@ static PyObject *get_fingerprint(PyObject *self, void *unused) {
     (void)unused;
     if (panel == NULL)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    assay_panel_fingerprint(panel, hex);
-    Py_END_ALLOW_THREADS
-    return PyUnicode_FromString(hex);
+    Py_BEGIN_ALLOW_THREADS assay_panel_fingerprint(panel, hex);
+    Py_END_ALLOW_THREADS return PyUnicode_FromString(hex);
 }
 
 static PyObject *get_has_events(PyObject *self, void *unused) {
@@ -219,7 +217,8 @@ static PyObject *add_column(PyObject *self, PyObject *args) {
     size_t n = assay_panel_n_bars(panel) * assay_panel_n_symbols(panel);
     bool ok = take(values, name, sizeof(double), (Py_ssize_t)n, &a);
     assay_error err = {0};
-    assay_status status = ok && a.is_held ? assay_panel_add_column(panel, name, a.buffer.buf, &err) : ASSAY_OK;
+    assay_status status =
+        ok && a.is_held ? assay_panel_add_column(panel, name, a.buffer.buf, &err) : ASSAY_OK;
     give_back(&a);
     if (!ok)
         return NULL;
@@ -230,7 +229,8 @@ static PyGetSetDef panel_getters[] = {
     {"n_bars", get_n_bars, NULL, "Times that some symbol has a bar at.", NULL},
     {"symbols", get_symbols, NULL, "Names in byte order.", NULL},
     {"timestamps", get_timestamps, NULL, "Microseconds since 1970, one a bar, as bytes of int64.", NULL},
-    {"bar_ends", get_bar_ends, NULL, "Microseconds since 1970 from which on each bar is known, as bytes of int64.", NULL},
+    {"bar_ends", get_bar_ends, NULL,
+     "Microseconds since 1970 from which on each bar is known, as bytes of int64.", NULL},
     {"fingerprint", get_fingerprint, NULL, "32 hex digits that any change of the data changes.", NULL},
     {"has_events", get_has_events, NULL, "Whether there is a split or a dividend.", NULL},
     {0},
@@ -239,7 +239,8 @@ static PyGetSetDef panel_getters[] = {
 static PyMethodDef panel_methods[] = {
     {"set_sectors", set_sectors, METH_O, "A sector, or None, for each symbol."},
     {"set_benchmark", set_benchmark, METH_VARARGS, "The market to compare with: a symbol of a panel."},
-    {"row_block", row_block, METH_O, "The raw values of a price column by bar and symbol, as bytes of float64."},
+    {"row_block", row_block, METH_O,
+     "The raw values of a price column by bar and symbol, as bytes of float64."},
     {"add_column", add_column, METH_VARARGS, "A further column: n_bars x n_symbols float64."},
     {0},
 };
@@ -257,8 +258,8 @@ PyTypeObject native_panel_type = {
 
 enum { SYMBOL, TIME, OPEN, HIGH, LOW, CLOSE, VOLUME, DIVIDEND, SPLIT, VERSION, N_ARRAYS };
 
-static const char *const ARRAY_NAMES[N_ARRAYS] = {"symbols",  "timestamps", "open",     "high",        "low",
-                                                  "close",    "volume",     "dividend", "split_ratio", "version"};
+static const char *const ARRAY_NAMES[N_ARRAYS] = {
+    "symbols", "timestamps", "open", "high", "low", "close", "volume", "dividend", "split_ratio", "version"};
 
 /* The distinct times of rows, ascending; NULL: out of memory. Rows in order of time are the common case. */
 static int compare_times(const void *left, const void *right) {
@@ -330,8 +331,9 @@ static assay_status build_from(const building *b, bool is_direct, assay_panel **
     if (status == ASSAY_OK && is_direct) {
         size_t n_times = 0;
         int64_t *times = distinct_times(b->rows.timestamp_us, b->rows.n_rows, &n_times);
-        status = times == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu rows", b->rows.n_rows)
-                               : assay_panel_builder_expect(builder, times, n_times, err);
+        status = times == NULL
+                     ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %zu rows", b->rows.n_rows)
+                     : assay_panel_builder_expect(builder, times, n_times, err);
         free(times);
     }
     if (status == ASSAY_OK)
@@ -382,13 +384,15 @@ static bool take_rows(PyObject *const *object, array *arrays, building *b) {
     }
     Py_ssize_t n = arrays[TIME].buffer.len / (Py_ssize_t)sizeof(int64_t);
     for (int i = 0; i < N_ARRAYS; i++) {
-        if (i != TIME && !take(object[i], ARRAY_NAMES[i], i == SYMBOL ? sizeof(uint32_t) : sizeof(double), n, &arrays[i]))
+        if (i != TIME &&
+            !take(object[i], ARRAY_NAMES[i], i == SYMBOL ? sizeof(uint32_t) : sizeof(double), n, &arrays[i]))
             return false;
     }
     const uint32_t *symbol = arrays[SYMBOL].buffer.buf;
     for (Py_ssize_t i = 0; i < n; i++) {
         if (symbol[i] >= b->n_names) {
-            PyErr_Format(PyExc_ValueError, "row %zd has symbol %u, but there are %zu names", i, symbol[i], b->n_names);
+            PyErr_Format(PyExc_ValueError, "row %zd has symbol %u, but there are %zu names", i, symbol[i],
+                         b->n_names);
             return false;
         }
     }
@@ -404,27 +408,28 @@ static bool take_rows(PyObject *const *object, array *arrays, building *b) {
 }
 
 PyObject *native_panel_build(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"names",       "symbols",     "timestamps",    "open",          "high",
-                            "low",         "close",       "volume",        "dividend",      "split_ratio",
-                            "version",     "on_bad_data", "signal_prices", "fill_gap_bars", NULL};
+    static char *names[] = {"names",   "symbols",     "timestamps",    "open",          "high",
+                            "low",     "close",       "volume",        "dividend",      "split_ratio",
+                            "version", "on_bad_data", "signal_prices", "fill_gap_bars", NULL};
     PyObject *list, *object[N_ARRAYS];
     int on_bad_data = 0, signal_prices = 0;
     Py_ssize_t fill_gap_bars = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!OOOOOOOOOO|iin", names, &PyList_Type, &list, &object[0],
-                                     &object[1], &object[2], &object[3], &object[4], &object[5], &object[6],
-                                     &object[7], &object[8], &object[9], &on_bad_data, &signal_prices, &fill_gap_bars))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!OOOOOOOOOO|iin", names, &PyList_Type, &list,
+                                     &object[0], &object[1], &object[2], &object[3], &object[4], &object[5],
+                                     &object[6], &object[7], &object[8], &object[9], &on_bad_data,
+                                     &signal_prices, &fill_gap_bars))
         return NULL;
     array arrays[N_ARRAYS] = {0};
-    building b = {.options = {(assay_bad_data)on_bad_data, (assay_signal_prices)signal_prices, (size_t)fill_gap_bars}};
+    building b = {
+        .options = {(assay_bad_data)on_bad_data, (assay_signal_prices)signal_prices, (size_t)fill_gap_bars}};
     assay_panel *panel = NULL;
     assay_panel_report report = {0};
     assay_error err = {0};
     assay_status status = ASSAY_OK;
     bool ok = take_names(list, &b) && take_rows(object, arrays, &b);
     if (ok) {
-        Py_BEGIN_ALLOW_THREADS
-        status = build(&b, &panel, &report, &err);
+        Py_BEGIN_ALLOW_THREADS status = build(&b, &panel, &report, &err);
         Py_END_ALLOW_THREADS
     }
     for (int i = 0; i < N_ARRAYS; i++)
@@ -437,8 +442,8 @@ PyObject *native_panel_build(PyObject *module, PyObject *args, PyObject *keyword
     if (self == NULL)
         return NULL;
     return Py_BuildValue("N{s:n,s:n,s:n,s:n}", self, "n_rows", (Py_ssize_t)report.n_rows, "n_replaced",
-                         (Py_ssize_t)report.n_replaced, "n_dropped", (Py_ssize_t)report.n_dropped, "n_without_close",
-                         (Py_ssize_t)report.n_without_close);
+                         (Py_ssize_t)report.n_replaced, "n_dropped", (Py_ssize_t)report.n_dropped,
+                         "n_without_close", (Py_ssize_t)report.n_without_close);
 }
 
 /* --- names to numbers --- */
@@ -468,7 +473,8 @@ PyObject *native_codes(PyObject *module, PyObject *args) {
     bool ok = numbers != NULL && names != NULL && table != NULL && from.ndim == 1 && from.format != NULL &&
               strcmp(from.format, "O") == 0 && to.itemsize == 4 && to.len / 4 == from.shape[0];
     if (!ok && PyErr_Occurred() == NULL)
-        PyErr_SetString(PyExc_ValueError, "codes() takes a 1-d array of objects and a uint32 array of its length");
+        PyErr_SetString(PyExc_ValueError,
+                        "codes() takes a 1-d array of objects and a uint32 array of its length");
     uint32_t *out = to.buf, code = 0;
     for (Py_ssize_t i = 0; ok && i < from.shape[0]; i++) {
         PyObject *name = *(PyObject **)(void *)((char *)from.buf + i * from.strides[0]);
@@ -486,7 +492,8 @@ PyObject *native_codes(PyObject *module, PyObject *args) {
                 if (number == NULL) {
                     code = (uint32_t)PyList_GET_SIZE(names);
                     number = PyLong_FromUnsignedLong(code);
-                    ok = number != NULL && PyDict_SetItem(numbers, name, number) == 0 && PyList_Append(names, name) == 0;
+                    ok = number != NULL && PyDict_SetItem(numbers, name, number) == 0 &&
+                         PyList_Append(names, name) == 0;
                     Py_XDECREF(number);
                 } else {
                     code = (uint32_t)PyLong_AsUnsignedLong(number);

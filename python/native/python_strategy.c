@@ -80,10 +80,11 @@ long native_python_strategy_kind(native_python_strategy *s, PyObject *key) {
     number = find_kind(s, plain);
     bool is_new = number < 0 && PyErr_Occurred() == NULL;
     if (is_new && s->n_kinds >= s->descriptor.n_kinds) {
-        PyErr_Format(PyExc_ValueError,
-                     "strategy %s has more than %u kinds of signals in one run; signal_type is a name that many "
-                     "signals share, what is particular to one belongs in its reason",
-                     s->name, s->descriptor.n_kinds);
+        PyErr_Format(
+            PyExc_ValueError,
+            "strategy %s has more than %u kinds of signals in one run; signal_type is a name that many "
+            "signals share, what is particular to one belongs in its reason",
+            s->name, s->descriptor.n_kinds);
         Py_DECREF(plain);
         return -1;
     }
@@ -129,9 +130,10 @@ static uint32_t features(const void *context, const double *params, assay_featur
     const native_python_strategy *s = context;
     Py_ssize_t n = PyTuple_GET_SIZE(s->features);
     (void)params;
-    for (Py_ssize_t i = 0; i < n; i++) /* the texts were encoded when the strategy was made: no GIL is needed */
-        out_features[i] = (assay_feature){ASSAY_FEATURE_EXPRESSION, 0,
-                                          PyBytes_AS_STRING(PyList_GET_ITEM(s->kept, i))};
+    for (Py_ssize_t i = 0; i < n;
+         i++) /* the texts were encoded when the strategy was made: no GIL is needed */
+        out_features[i] =
+            (assay_feature){ASSAY_FEATURE_EXPRESSION, 0, PyBytes_AS_STRING(PyList_GET_ITEM(s->kept, i))};
     return (uint32_t)n;
 }
 
@@ -176,7 +178,8 @@ static int compare_signals(const void *left, const void *right) {
     return (a->order > b->order) - (a->order < b->order);
 }
 
-static assay_status emit_all(native_python_strategy *s, native_view *view, assay_signal_sink *sink, assay_error *err) {
+static assay_status emit_all(native_python_strategy *s, native_view *view, assay_signal_sink *sink,
+                             assay_error *err) {
     const assay_view *v = view->view;
     const double *close = assay_view_close(v);
     assay_status status = ASSAY_OK;
@@ -185,14 +188,15 @@ static assay_status emit_all(native_python_strategy *s, native_view *view, assay
     for (size_t i = 0; i < view->n_signals && status == ASSAY_OK; i++) {
         const native_signal *signal = &view->signals[i];
         if (i > 0 && signal[-1].symbol == signal->symbol)
-            return assay_error_set(err, ASSAY_E_STRATEGY, "two signals for %s at one bar; a symbol can have one",
+            return assay_error_set(err, ASSAY_E_STRATEGY,
+                                   "two signals for %s at one bar; a symbol can have one",
                                    assay_view_symbol(v, signal->symbol));
         if (isnan(close[signal->symbol])) {
             s->n_passed_over++;
             continue;
         }
-        status = assay_signal_emit(sink, signal->symbol, signal->kind, signal->value, signal->score, signal->strength,
-                                   signal->target_position, err);
+        status = assay_signal_emit(sink, signal->symbol, signal->kind, signal->value, signal->score,
+                                   signal->strength, signal->target_position, err);
     }
     return status;
 }
@@ -226,7 +230,8 @@ static assay_status on_bar(void *state, const double *params, const assay_view *
     native_view *seen = NULL;
     if (s->symbols != NULL || name_symbols(s, view))
         seen = native_view_create(s, view, s->definition, s->symbols, s->symbol_numbers);
-    PyObject *result = seen == NULL ? NULL : PyObject_CallFunctionObjArgs(run->on_bar, (PyObject *)seen, NULL);
+    PyObject *result =
+        seen == NULL ? NULL : PyObject_CallFunctionObjArgs(run->on_bar, (PyObject *)seen, NULL);
     if (result == NULL)
         status = stop(s, err);
     else
@@ -278,7 +283,8 @@ static bool take_features(native_python_strategy *s) {
     bool ok = s->features != NULL;
     Py_ssize_t n = ok ? PyTuple_GET_SIZE(s->features) : 0;
     if (ok && n > ASSAY_MAX_FEATURES) {
-        PyErr_Format(PyExc_ValueError, "strategy %s has %zd features; at most %d", s->name, n, ASSAY_MAX_FEATURES);
+        PyErr_Format(PyExc_ValueError, "strategy %s has %zd features; at most %d", s->name, n,
+                     ASSAY_MAX_FEATURES);
         ok = false;
     }
     for (Py_ssize_t i = 0; i < n && ok; i++) {

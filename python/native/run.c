@@ -39,7 +39,8 @@ static uint32_t kinds_for_each(PyObject *members) {
         if (!is_python(member))
             n_taken += ((native_strategy *)PyTuple_GET_ITEM(member, 0))->strategy->n_kinds;
     }
-    return n_python == 0 || n_taken >= ASSAY_MAX_KINDS ? 0 : (uint32_t)((ASSAY_MAX_KINDS - n_taken) / n_python);
+    return n_python == 0 || n_taken >= ASSAY_MAX_KINDS ? 0
+                                                       : (uint32_t)((ASSAY_MAX_KINDS - n_taken) / n_python);
 }
 
 /* The strategies of the members, one or an ensemble. */
@@ -48,7 +49,8 @@ static bool open_strategies(native_run_object *r, assay_error *err) {
     size_t n = (size_t)PyList_GET_SIZE(r->members);
     uint32_t n_kinds = kinds_for_each(r->members);
     if (n < 1 || n > ASSAY_MAX_MEMBERS) {
-        (void)assay_error_set(err, ASSAY_E_CONFIG, "a run needs 1 to %d strategies, not %zu", ASSAY_MAX_MEMBERS, n);
+        (void)assay_error_set(err, ASSAY_E_CONFIG, "a run needs 1 to %d strategies, not %zu",
+                              ASSAY_MAX_MEMBERS, n);
         return false;
     }
     r->python = PyMem_Calloc(n, sizeof(native_python_strategy *));
@@ -103,7 +105,8 @@ static bool set_params(native_run_object *r, assay_error *err) {
         PyObject *key, *value;
         Py_ssize_t at = 0;
         char prefix[300] = "";
-        if (whole->ensemble != NULL) { /* MEMBER. of one of its parameters; each member has its weight at least */
+        if (whole->ensemble !=
+            NULL) { /* MEMBER. of one of its parameters; each member has its weight at least */
             const char *name = whole->params[first].name;
             snprintf(prefix, sizeof prefix, "%.*s.", (int)(strchr(name, '.') - name), name);
         }
@@ -172,7 +175,8 @@ static bool make_request(native_run_object *r, PyObject *settings, PyObject *sym
 static bool check_members(PyObject *members) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(members); i++) {
         PyObject *member = PyList_GET_ITEM(members, i);
-        if (!PyTuple_Check(member) || PyTuple_GET_SIZE(member) != 2 || !PyDict_Check(PyTuple_GET_ITEM(member, 1))) {
+        if (!PyTuple_Check(member) || PyTuple_GET_SIZE(member) != 2 ||
+            !PyDict_Check(PyTuple_GET_ITEM(member, 1))) {
             PyErr_SetString(PyExc_TypeError, "members are (strategy, dict of parameters)");
             return false;
         }
@@ -196,7 +200,8 @@ PyObject *native_run_fail(native_run_object *r, const assay_error *err) {
     return NULL;
 }
 
-native_run_object *native_run_prepare(PyObject *members, PyObject *settings, PyObject *symbols, PyObject *sectors) {
+native_run_object *native_run_prepare(PyObject *members, PyObject *settings, PyObject *symbols,
+                                      PyObject *sectors) {
     native_run_object *r = create(members);
     assay_error err = {0};
     if (r != NULL && !make_request(r, settings, symbols, sectors, &err))
@@ -211,7 +216,8 @@ static PyObject *finish(native_run_object *r, native_messages *messages) {
         n_passed_over += native_python_strategy_n_passed_over(r->python[i]);
     native_messages_collect(messages);
     if (n_passed_over > 0)
-        cli_message("%zu signals were for symbols that have no bar at theirs, and were passed over", n_passed_over);
+        cli_message("%zu signals were for symbols that have no bar at theirs, and were passed over",
+                    n_passed_over);
     native_messages_collect(NULL);
     if (!native_messages_warn(messages) || r->symbols == NULL) {
         Py_DECREF(r);
@@ -231,8 +237,9 @@ PyObject *native_run(PyObject *module, PyObject *args, PyObject *keywords) {
     PyObject *panel, *members, *settings, *symbols, *sectors;
     const char *frequency;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!O!O!OOs", names, &native_panel_type, &panel, &PyList_Type,
-                                     &members, &PyDict_Type, &settings, &symbols, &sectors, &frequency))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!O!O!OOs", names, &native_panel_type, &panel,
+                                     &PyList_Type, &members, &PyDict_Type, &settings, &symbols, &sectors,
+                                     &frequency))
         return NULL;
     native_run_object *r = native_run_prepare(members, settings, symbols, sectors);
     assay_error err = {0};
@@ -242,13 +249,12 @@ PyObject *native_run(PyObject *module, PyObject *args, PyObject *keywords) {
     assay_status status;
     r->panel = native_new_ref(panel);
     snprintf(r->frequency, sizeof r->frequency, "%s", frequency);
-    r->run = (cli_run){.panel = ((native_panel *)panel)->panel, .timestamp_us = milliseconds(CLOCK_REALTIME) * 1000};
-    Py_BEGIN_ALLOW_THREADS
-    native_messages_collect(&messages);
+    r->run = (cli_run){.panel = ((native_panel *)panel)->panel,
+                       .timestamp_us = milliseconds(CLOCK_REALTIME) * 1000};
+    Py_BEGIN_ALLOW_THREADS native_messages_collect(&messages);
     status = cli_run_panel(&r->request, r->frequency, &r->run, &err);
     native_messages_collect(NULL);
-    Py_END_ALLOW_THREADS
-    if (status != ASSAY_OK) {
+    Py_END_ALLOW_THREADS if (status != ASSAY_OK) {
         native_messages_drop(&messages);
         return native_run_fail(r, &err);
     }
@@ -282,7 +288,8 @@ static void load_all(void *context) {
     l->status = assay_store_open(l->db, false, l->n_threads, &store, &l->err);
     set_store(l, store);
     if (l->status == ASSAY_OK)
-        l->status = cli_load_panel(store, &r->request, &r->run.panel, r->frequency, sizeof r->frequency, &l->err);
+        l->status =
+            cli_load_panel(store, &r->request, &r->run.panel, r->frequency, sizeof r->frequency, &l->err);
     r->run.owns_panel = l->status == ASSAY_OK;
     set_store(l, NULL);
     assay_store_close(store);
@@ -298,8 +305,8 @@ static void stop_loading(void *context) {
     (void)pthread_mutex_unlock(&l->lock);
 }
 
-native_run_object *native_run_load(native_run_object *r, const char *db, const char *frequency, unsigned n_threads,
-                                   native_messages *messages) {
+native_run_object *native_run_load(native_run_object *r, const char *db, const char *frequency,
+                                   unsigned n_threads, native_messages *messages) {
     loading l = {.run = r, .db = db, .n_threads = n_threads, .messages = messages};
     (void)pthread_mutex_init(&l.lock, NULL);
     r->request.frequency = frequency == NULL ? NULL : strdup(frequency);
@@ -313,13 +320,14 @@ native_run_object *native_run_load(native_run_object *r, const char *db, const c
 }
 
 PyObject *native_run_database(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"db", "members", "settings", "symbols", "sectors", "frequency", "n_threads", NULL};
+    static char *names[] = {"db",      "members",   "settings",  "symbols",
+                            "sectors", "frequency", "n_threads", NULL};
     PyObject *members, *settings, *symbols, *sectors;
     const char *db, *frequency;
     unsigned n_threads;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO!O!OOzI", names, &db, &PyList_Type, &members, &PyDict_Type,
-                                     &settings, &symbols, &sectors, &frequency, &n_threads))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO!O!OOzI", names, &db, &PyList_Type, &members,
+                                     &PyDict_Type, &settings, &symbols, &sectors, &frequency, &n_threads))
         return NULL;
     native_run_object *r = native_run_prepare(members, settings, symbols, sectors);
     assay_error err = {0};
@@ -331,12 +339,10 @@ PyObject *native_run_database(PyObject *module, PyObject *args, PyObject *keywor
         return NULL;
     int64_t loading_ms = r->run.duration_ms;
     assay_status status;
-    Py_BEGIN_ALLOW_THREADS
-    native_messages_collect(&messages);
+    Py_BEGIN_ALLOW_THREADS native_messages_collect(&messages);
     status = cli_run_panel(&r->request, r->frequency, &r->run, &err);
     native_messages_collect(NULL);
-    Py_END_ALLOW_THREADS
-    r->run.duration_ms += loading_ms;
+    Py_END_ALLOW_THREADS r->run.duration_ms += loading_ms;
     if (status != ASSAY_OK) {
         native_messages_drop(&messages);
         return native_run_fail(r, &err);
@@ -464,10 +470,10 @@ static PyObject *get_strategies(PyObject *self, void *unused) {
     PyObject *list = PyList_New(0);
     (void)unused;
     for (size_t i = 0; i < n && list != NULL; i++) {
-        PyObject *item =
-            Py_BuildValue("{s:s,s:n,s:n,s:d,s:d,s:d,s:d}", "name", rows[i].name, "signals", (Py_ssize_t)rows[i].n_signals,
-                          "trades", (Py_ssize_t)rows[i].n_trades, "closed_pnl", rows[i].closed_pnl, "open_pnl",
-                          rows[i].open_pnl, "capital", rows[i].capital, "equity", rows[i].equity);
+        PyObject *item = Py_BuildValue("{s:s,s:n,s:n,s:d,s:d,s:d,s:d}", "name", rows[i].name, "signals",
+                                       (Py_ssize_t)rows[i].n_signals, "trades", (Py_ssize_t)rows[i].n_trades,
+                                       "closed_pnl", rows[i].closed_pnl, "open_pnl", rows[i].open_pnl,
+                                       "capital", rows[i].capital, "equity", rows[i].equity);
         if (item == NULL || PyList_Append(list, item) != 0)
             Py_CLEAR(list);
         Py_XDECREF(item);
@@ -515,7 +521,8 @@ static PyObject *setting(PyObject *self, PyObject *name) {
     const char *key = PyUnicode_AsUTF8(name);
     if (key == NULL)
         return NULL;
-    if (assay_config_get(((native_run_object *)self)->request.config, key, text, sizeof text, &err) != ASSAY_OK)
+    if (assay_config_get(((native_run_object *)self)->request.config, key, text, sizeof text, &err) !=
+        ASSAY_OK)
         return native_raise(&err);
     return PyUnicode_FromString(text);
 }
@@ -530,16 +537,15 @@ static PyObject *save(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "ss", &db, &run_id))
         return NULL;
     if (!cli_is_run_id(run_id))
-        return PyErr_Format(PyExc_ValueError,
-                            "run_id '%s': 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit",
-                            run_id);
-    Py_BEGIN_ALLOW_THREADS
-    status = assay_store_open(db, true, 0, &store, &err);
+        return PyErr_Format(
+            PyExc_ValueError,
+            "run_id '%s': 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            run_id);
+    Py_BEGIN_ALLOW_THREADS status = assay_store_open(db, true, 0, &store, &err);
     if (status == ASSAY_OK)
         status = cli_run_store(store, &r->run, run_id, &err);
     assay_store_close(store);
-    Py_END_ALLOW_THREADS
-    return status == ASSAY_OK ? native_new_ref(Py_None) : native_raise(&err);
+    Py_END_ALLOW_THREADS return status == ASSAY_OK ? native_new_ref(Py_None) : native_raise(&err);
 }
 
 static PyGetSetDef run_getters[] = {

@@ -30,9 +30,10 @@ static PyObject *params_of(const assay_strategy *s) {
     PyObject *list = PyList_New((Py_ssize_t)s->n_params);
     for (uint32_t i = 0; i < s->n_params && list != NULL; i++) {
         const assay_param *p = &s->params[i];
-        PyObject *item = Py_BuildValue("{s:s,s:O,s:d,s:d,s:d,s:s,s:s}", "name", p->name, "is_integer",
-                                       p->type == ASSAY_PARAM_INTEGER ? Py_True : Py_False, "default",
-                                       p->default_value, "min", p->min, "max", p->max, "unit", p->unit, "help", p->help);
+        PyObject *item =
+            Py_BuildValue("{s:s,s:O,s:d,s:d,s:d,s:s,s:s}", "name", p->name, "is_integer",
+                          p->type == ASSAY_PARAM_INTEGER ? Py_True : Py_False, "default", p->default_value,
+                          "min", p->min, "max", p->max, "unit", p->unit, "help", p->help);
         if (item == NULL)
             Py_CLEAR(list);
         else
@@ -114,10 +115,8 @@ PyObject *native_strategy_open(PyObject *module, PyObject *args, PyObject *keywo
         return NULL;
     assay_error err = {0};
     assay_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = cli_strategies_open(&reference, 1, NULL, db, &s->strategies, &err);
-    Py_END_ALLOW_THREADS
-    if (status != ASSAY_OK) {
+    Py_BEGIN_ALLOW_THREADS status = cli_strategies_open(&reference, 1, NULL, db, &s->strategies, &err);
+    Py_END_ALLOW_THREADS if (status != ASSAY_OK) {
         Py_DECREF(s);
         return native_raise(&err);
     }
@@ -153,14 +152,15 @@ enum { TEXT_SYMBOL, TEXT_ACTION, TEXT_TYPE, TEXT_REASON, N_TEXTS };
 enum { ARRAY_TIME, ARRAY_STRENGTH, ARRAY_SCORE, ARRAY_TARGET, N_ROW_ARRAYS };
 
 PyObject *native_strategy_of_signals(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"name",   "reference", "timestamps",  "symbol", "action", "strength", "score",
-                            "target", "signal_type", "reason", NULL};
+    static char *names[] = {"name",  "reference", "timestamps",  "symbol", "action", "strength",
+                            "score", "target",    "signal_type", "reason", NULL};
     const char *name, *reference = NULL;
     PyObject *list[N_TEXTS], *array[N_ROW_ARRAYS];
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "szOOOOOOOO", names, &name, &reference, &array[ARRAY_TIME],
-                                     &list[TEXT_SYMBOL], &list[TEXT_ACTION], &array[ARRAY_STRENGTH],
-                                     &array[ARRAY_SCORE], &array[ARRAY_TARGET], &list[TEXT_TYPE], &list[TEXT_REASON]))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "szOOOOOOOO", names, &name, &reference,
+                                     &array[ARRAY_TIME], &list[TEXT_SYMBOL], &list[TEXT_ACTION],
+                                     &array[ARRAY_STRENGTH], &array[ARRAY_SCORE], &array[ARRAY_TARGET],
+                                     &list[TEXT_TYPE], &list[TEXT_REASON]))
         return NULL;
     Py_buffer buffer[N_ROW_ARRAYS] = {0};
     const char **texts[N_TEXTS] = {0};
@@ -222,9 +222,9 @@ PyObject *native_settings(PyObject *module, PyObject *unused) {
     for (size_t i = 0; i < assay_setting_count() && list != NULL; i++) {
         const assay_setting *s = assay_setting_at(i);
         PyObject *item = Py_BuildValue("{s:s,s:s,s:s,s:s,s:d,s:d,s:z,s:z,s:s,s:O}", "name", s->name, "type",
-                                       TYPES[s->type], "group", GROUPS[s->group], "default", s->default_text, "min",
-                                       s->min, "max", s->max, "choices", s->choices, "unit", s->unit, "help", s->help,
-                                       "planned", s->planned ? Py_True : Py_False);
+                                       TYPES[s->type], "group", GROUPS[s->group], "default", s->default_text,
+                                       "min", s->min, "max", s->max, "choices", s->choices, "unit", s->unit,
+                                       "help", s->help, "planned", s->planned ? Py_True : Py_False);
         if (item == NULL || PyList_Append(list, item) != 0)
             Py_CLEAR(list);
         Py_XDECREF(item);
@@ -238,7 +238,8 @@ PyObject *native_strategies(PyObject *module, PyObject *unused) {
     PyObject *list = PyList_New(0);
     for (size_t i = 0; i < assay_strategy_count() && list != NULL; i++) {
         const assay_strategy *s = assay_strategy_at(i);
-        PyObject *item = Py_BuildValue("{s:s,s:s,s:N}", "name", s->name, "summary", s->summary, "params", params_of(s));
+        PyObject *item =
+            Py_BuildValue("{s:s,s:s,s:N}", "name", s->name, "summary", s->summary, "params", params_of(s));
         if (item == NULL || PyList_Append(list, item) != 0)
             Py_CLEAR(list);
         Py_XDECREF(item);
@@ -252,8 +253,8 @@ PyObject *native_metrics(PyObject *module, PyObject *unused) {
     PyObject *list = PyList_New(0);
     for (size_t i = 0; i < assay_metric_count() && list != NULL; i++) {
         const assay_metric *m = assay_metric_at(i);
-        PyObject *item =
-            Py_BuildValue("{s:s,s:s,s:s,s:s}", "name", m->name, "unit", m->unit, "formula", m->formula, "source", m->source);
+        PyObject *item = Py_BuildValue("{s:s,s:s,s:s,s:s}", "name", m->name, "unit", m->unit, "formula",
+                                       m->formula, "source", m->source);
         if (item == NULL || PyList_Append(list, item) != 0)
             Py_CLEAR(list);
         Py_XDECREF(item);

@@ -37,13 +37,14 @@ static native_run_object *prepare(verifying *v, const assay_panel *panel) {
         PyErr_SetString(PyExc_TypeError, "members must be a list");
         Py_CLEAR(members);
     }
-    native_run_object *r = members == NULL ? NULL : native_run_prepare(members, v->settings, Py_None, Py_None);
+    native_run_object *r =
+        members == NULL ? NULL : native_run_prepare(members, v->settings, Py_None, Py_None);
     Py_XDECREF(members);
     return r;
 }
 
-static assay_status run(void *context, const assay_panel *panel, const assay_result **out_result, void **out_owner,
-                        assay_error *err) {
+static assay_status run(void *context, const assay_panel *panel, const assay_result **out_result,
+                        void **out_owner, assay_error *err) {
     verifying *v = context;
     assay_result *result = NULL;
     PyGILState_STATE gil = PyGILState_Ensure();
@@ -51,10 +52,8 @@ static assay_status run(void *context, const assay_panel *panel, const assay_res
     assay_status status = ASSAY_E_STRATEGY;
     if (r != NULL) {
         assay_config_set_watch(r->request.config, goes_on, v);
-        Py_BEGIN_ALLOW_THREADS
-        status = assay_run(panel, r->request.config, ASSAY_KEEP_ALL, &result, err);
-        Py_END_ALLOW_THREADS
-        if (native_failure_is_set(&r->failure)) {
+        Py_BEGIN_ALLOW_THREADS status = assay_run(panel, r->request.config, ASSAY_KEEP_ALL, &result, err);
+        Py_END_ALLOW_THREADS if (native_failure_is_set(&r->failure)) {
             (void)native_failure_raise(&r->failure);
             native_failure_take(&v->failure);
         }
@@ -110,23 +109,24 @@ static PyObject *report_of(const assay_verify_report *r) {
     }
     if (failed == NULL)
         return NULL;
-    return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n,s:N,s:s}", "cuts", (Py_ssize_t)r->n_cuts, "runs", (Py_ssize_t)r->n_runs,
-                         "failed_runs", (Py_ssize_t)r->n_failed_runs, "skipped_runs", (Py_ssize_t)r->n_skipped, "signals",
-                         (Py_ssize_t)r->n_signals, "fills", (Py_ssize_t)r->n_fills, "failed", failed, "first", r->first);
+    return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n,s:N,s:s}", "cuts", (Py_ssize_t)r->n_cuts, "runs",
+                         (Py_ssize_t)r->n_runs, "failed_runs", (Py_ssize_t)r->n_failed_runs, "skipped_runs",
+                         (Py_ssize_t)r->n_skipped, "signals", (Py_ssize_t)r->n_signals, "fills",
+                         (Py_ssize_t)r->n_fills, "failed", failed, "first", r->first);
 }
 
 PyObject *native_verify(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"panel",     "db",      "members",      "settings", "symbols", "sectors",
-                            "frequency", "make_members", "cuts", "seed", "threads", NULL};
+    static char *names[] = {"panel",     "db",           "members", "settings", "symbols", "sectors",
+                            "frequency", "make_members", "cuts",    "seed",     "threads", NULL};
     PyObject *panel, *members, *settings, *symbols, *sectors, *make_members;
     const char *db, *frequency;
     Py_ssize_t cuts;
     unsigned long long seed;
     unsigned threads;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OzO!O!OOzOnKI", names, &panel, &db, &PyList_Type, &members,
-                                     &PyDict_Type, &settings, &symbols, &sectors, &frequency, &make_members, &cuts,
-                                     &seed, &threads))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OzO!O!OOzOnKI", names, &panel, &db, &PyList_Type,
+                                     &members, &PyDict_Type, &settings, &symbols, &sectors, &frequency,
+                                     &make_members, &cuts, &seed, &threads))
         return NULL;
     native_run_object *r = native_run_prepare(members, settings, symbols, sectors);
     if (r == NULL)

@@ -12,12 +12,13 @@
 static const assay_view *look(PyObject *self) {
     const assay_view *view = ((native_view *)self)->view;
     if (view == NULL)
-        PyErr_SetString(PyExc_RuntimeError, "this bar is over: a view can be used while its strategy is asked only");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this bar is over: a view can be used while its strategy is asked only");
     return view;
 }
 
-native_view *native_view_create(native_python_strategy *strategy, const assay_view *view, PyObject *definition,
-                                PyObject *symbols, PyObject *symbol_index) {
+native_view *native_view_create(native_python_strategy *strategy, const assay_view *view,
+                                PyObject *definition, PyObject *symbols, PyObject *symbol_index) {
     PyObject *type = PyObject_GetAttrString(definition, "view_type");
     if (type == NULL)
         return NULL;
@@ -163,7 +164,9 @@ static PyObject *get_sectors(PyObject *self, void *unused) {
 static PyObject *feature(PyObject *self, PyObject *name) {
     const assay_view *view = look(self);
     long number = view == NULL ? -1 : native_python_strategy_feature(((native_view *)self)->strategy, name);
-    return number < 0 ? NULL : native_array_of(assay_view_feature(view, (uint32_t)number), assay_view_n_symbols(view));
+    return number < 0
+               ? NULL
+               : native_array_of(assay_view_feature(view, (uint32_t)number), assay_view_n_symbols(view));
 }
 
 /* history(column, n): the last n own bars of each symbol as they are seen at this bar, oldest first, as a 1-d array of n rows
@@ -175,7 +178,8 @@ static PyObject *history(PyObject *self, PyObject *args) {
     if (view == NULL || !PyArg_ParseTuple(args, "in", &column, &n_rows))
         return NULL;
     size_t n = assay_view_n_symbols(view);
-    if (column < 0 || column >= ASSAY_N_PRICE_COLUMNS || n_rows < 1 || (size_t)n_rows > PY_SSIZE_T_MAX / 16 / (n + 1))
+    if (column < 0 || column >= ASSAY_N_PRICE_COLUMNS || n_rows < 1 ||
+        (size_t)n_rows > PY_SSIZE_T_MAX / 16 / (n + 1))
         return PyErr_Format(PyExc_ValueError, "history of column %d over %zd bars", column, n_rows);
     double *values = PyMem_Malloc((size_t)n_rows * n * sizeof *values + 1);
     if (values == NULL)
@@ -209,7 +213,8 @@ static Py_ssize_t symbol_of(native_view *v, PyObject *symbol) {
     if (PyErr_Occurred() != NULL)
         return -1;
     if (number < 0 || number >= PyTuple_GET_SIZE(v->symbols)) {
-        PyErr_Format(PyExc_IndexError, "a signal for symbol %zd, but there are %zd", number, PyTuple_GET_SIZE(v->symbols));
+        PyErr_Format(PyExc_IndexError, "a signal for symbol %zd, but there are %zd", number,
+                     PyTuple_GET_SIZE(v->symbols));
         return -1;
     }
     return number;
@@ -259,7 +264,8 @@ static PyObject *emit_rows(PyObject *self, PyObject *args) {
     size_t n = (size_t)symbols.len / sizeof(int64_t);
     long kind = native_python_strategy_kind(v->strategy, key);
     bool ok = kind >= 0 && reserve(v, v->n_signals + n);
-    if (ok && ((size_t)scores.len != n * 8 || (size_t)strengths.len != n * 8 || (size_t)targets.len != n * 8)) {
+    if (ok &&
+        ((size_t)scores.len != n * 8 || (size_t)strengths.len != n * 8 || (size_t)targets.len != n * 8)) {
         PyErr_Format(PyExc_ValueError, "%zu symbols need as many scores, strengths and targets", n);
         ok = false;
     }
@@ -300,14 +306,16 @@ static PyGetSetDef view_getters[] = {
     {"open", get_column, NULL, "Raw opens of this bar.", (void *)ASSAY_COLUMN_OPEN},
     {"high", get_column, NULL, "Raw highs of this bar.", (void *)ASSAY_COLUMN_HIGH},
     {"low", get_column, NULL, "Raw lows of this bar.", (void *)ASSAY_COLUMN_LOW},
-    {"close", get_column, NULL, "Raw closes of this bar; NaN: no bar of its own.", (void *)ASSAY_COLUMN_CLOSE},
+    {"close", get_column, NULL, "Raw closes of this bar; NaN: no bar of its own.",
+     (void *)ASSAY_COLUMN_CLOSE},
     {"volume", get_column, NULL, "Volumes of this bar.", (void *)ASSAY_COLUMN_VOLUME},
     {"cash", get_cash, NULL, "Cash of the book.", NULL},
     {"equity", get_equity, NULL, "Equity of the book, marked at this close.", NULL},
     {"times_asked", get_times_asked, NULL, "How often the strategy was asked before.", NULL},
     {"positions", get_positions, NULL, "Signed quantities held.", NULL},
     {"bars_held", get_bars_held, NULL, "Own bars since the entry; NaN: not held.", NULL},
-    {"unrealised_return", get_unrealised_return, NULL, "Mark over what was paid, less 1; NaN: not held.", NULL},
+    {"unrealised_return", get_unrealised_return, NULL, "Mark over what was paid, less 1; NaN: not held.",
+     NULL},
     {"own_bars", get_own_bars, NULL, "Own bars of each symbol so far.", NULL},
     {"in_universe", get_in_universe, NULL, "1 where a symbol is in the universe of the day.", NULL},
     {"sectors", get_sectors, NULL, "Sector of each symbol as of this bar, or None.", NULL},

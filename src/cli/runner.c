@@ -274,7 +274,8 @@ typedef struct run_batch {
     const char *frequency;
 } run_batch;
 
-assay_status cli_run_panel(const cli_request *request, const char *frequency, cli_run *run, assay_error *err) {
+assay_status cli_run_panel(const cli_request *request, const char *frequency, cli_run *run,
+                           assay_error *err) {
     int64_t begin = clock_us(CLOCK_MONOTONIC);
     assay_status status =
         assay_report_config_json(request->config, cli_universe(request),

@@ -40,7 +40,9 @@ def python():
 
     def run(code, code_of_exit=0, **more):
         env = {**os.environ, "PYTHONPATH": str(PACKAGE)}
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60, **more)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60, **more
+        )
         assert done.returncode == code_of_exit, done.stdout + done.stderr
         return done.stdout
 

@@ -2,14 +2,13 @@
 
 import json
 
+import assay
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import make_prices
-
-import assay
 from assay import BacktestDataLoader, ParquetDB
+from conftest import make_prices
 
 TABLES = ("runs", "trades", "metrics", "signals", "fills", "results")
 
@@ -18,8 +17,13 @@ def stored(db, table, run_id):
     """The rows of a stored run, but for what is another each time."""
     (path,) = (db / f"backtest_{table}").rglob(f"{run_id}.parquet")
     rows = pq.read_table(path)
-    return rows.drop_columns([name for name in ("run_id", "timestamp", "duration_ms") if name in rows.column_names and (
-        name != "timestamp" or table == "runs")])
+    return rows.drop_columns(
+        [
+            name
+            for name in ("run_id", "timestamp", "duration_ms")
+            if name in rows.column_names and (name != "timestamp" or table == "runs")
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,7 +31,11 @@ def stored(db, table, run_id):
     [
         ("momentum", {}, []),
         ("beta", {"fill": "close", "start": "2015-06-01"}, ["--set", "fill=close", "--start", "2015-06-01"]),
-        ("sector_rotation", {"end": "2016-03-01", "commission_pct": 0.0}, ["--end", "2016-03-01", "--set", "commission_pct=0"]),
+        (
+            "sector_rotation",
+            {"end": "2016-03-01", "commission_pct": 0.0},
+            ["--end", "2016-03-01", "--set", "commission_pct=0"],
+        ),
         (
             ["momentum", "mean_reversion"],
             {"combine": "vote", "rebalance_frequency": "weekly"},
@@ -51,11 +59,22 @@ def test_same_bytes_as_the_program(sample, program, strategy, arguments, options
 
 def test_symbols_and_holdings(sample, program):
     symbols = list(ParquetDB(sample).read_prices()["symbol"].unique()[:5])
-    told = json.loads(program("run", "momentum", "--db", sample, "--format", "json", "--symbols", ",".join(symbols)))
+    told = json.loads(
+        program("run", "momentum", "--db", sample, "--format", "json", "--symbols", ",".join(symbols))
+    )
     assert assay.run("momentum", db=sample, symbols=symbols).run_id == told["run_id"]
     holdings = pd.read_csv(sample / "holdings.csv")
     told = json.loads(
-        program("run", "sector_rotation", "--db", sample, "--format", "json", "--holdings", sample / "holdings.csv")
+        program(
+            "run",
+            "sector_rotation",
+            "--db",
+            sample,
+            "--format",
+            "json",
+            "--holdings",
+            sample / "holdings.csv",
+        )
     )
     assert assay.run("sector_rotation", db=sample, holdings_df=holdings).run_id == told["run_id"]
     with pytest.raises(assay.NotFoundError, match="NOSUCH"):
@@ -69,7 +88,13 @@ def test_a_run_over_a_frame_is_stored_and_audited(tmp_path, program):
     prices.reset_index().to_parquet(files / "0.parquet", index=False)
     run = assay.BacktestEngine().run("momentum", ParquetDB(db).read_prices())
     name = run.save(db)
-    assert name == run.run_id == json.loads(program("run", "momentum", "--db", db, "--format", "json", "--symbols", "AAPL,GOOGL,MSFT"))["run_id"]
+    assert (
+        name
+        == run.run_id
+        == json.loads(
+            program("run", "momentum", "--db", db, "--format", "json", "--symbols", "AAPL,GOOGL,MSFT")
+        )["run_id"]
+    )
     program("audit", name, "--db", db)  # its exit status says whether the books close
     program("reproduce", name, "--db", db)
     with pytest.raises(ValueError, match="run_id"):
@@ -105,7 +130,9 @@ def test_texts_in_either_form_and_other_units(tmp_path):
     folder = tmp_path / "db" / "prices"
     folder.mkdir(parents=True)
     frame = make_prices(10).reset_index()
-    frame[:12].assign(symbol=frame[:12]["symbol"].astype("category")).to_parquet(folder / "a.parquet", index=False)
+    frame[:12].assign(symbol=frame[:12]["symbol"].astype("category")).to_parquet(
+        folder / "a.parquet", index=False
+    )
     late = frame[12:].assign(timestamp=frame[12:]["timestamp"].astype("datetime64[s]").dt.tz_localize("UTC"))
     late.to_parquet(folder / "b.parquet", index=False)
     read = ParquetDB(tmp_path / "db").read_prices(["MSFT"], "2023-01-03", "2023-01-12")
@@ -130,10 +157,33 @@ def test_upserts_of_the_brief(tmp_path, prices):
     results = assay.BacktestEngine().run(assay.MomentumStrategy(threshold=0.05), prices)
     run_id = "backtest_mom_001"
     runs = pd.DataFrame(
-        [{"run_id": run_id, "strategy": "momentum", "timestamp": pd.Timestamp.now(), "total_return": results["metrics"]["total_return_pct"]}]
+        [
+            {
+                "run_id": run_id,
+                "strategy": "momentum",
+                "timestamp": pd.Timestamp.now(),
+                "total_return": results["metrics"]["total_return_pct"],
+            }
+        ]
     )
-    trades = pd.DataFrame([{"run_id": run_id, "trade_id": t.trade_id, "symbol": t.symbol, "exit_date": t.exit_date, "pnl": t.pnl} for t in results["trades"]])
-    history = pd.DataFrame([{"run_id": run_id, "date": p.date, "total_value": p.total_value} for p in results["portfolio_history"]])
+    trades = pd.DataFrame(
+        [
+            {
+                "run_id": run_id,
+                "trade_id": t.trade_id,
+                "symbol": t.symbol,
+                "exit_date": t.exit_date,
+                "pnl": t.pnl,
+            }
+            for t in results["trades"]
+        ]
+    )
+    history = pd.DataFrame(
+        [
+            {"run_id": run_id, "date": p.date, "total_value": p.total_value}
+            for p in results["portfolio_history"]
+        ]
+    )
     for _ in range(2):  # the second time replaces the first
         db.upsert_backtest_runs(runs)
         db.upsert_backtest_trades(trades)
@@ -170,7 +220,9 @@ def test_loader_over_the_users_class():
     loader = BacktestDataLoader(UsersDB(frame))
     prices, technical, fundamental = loader.load_backtest_data(["AAPL", "MSFT"], "2023-01-10", "2023-01-31")
     assert set(prices["symbol"]) == {"AAPL", "MSFT"} and technical.empty and fundamental.empty
-    assert prices.index.min() == pd.Timestamp("2023-01-10") and prices.index.max() == pd.Timestamp("2023-01-31")
+    assert prices.index.min() == pd.Timestamp("2023-01-10") and prices.index.max() == pd.Timestamp(
+        "2023-01-31"
+    )
     with pytest.warns(assay.AssayWarning, match="NOPE"):
         loader.load_backtest_data(["AAPL", "NOPE"])
     with pytest.raises(assay.NotFoundError, match="NOPE"):
@@ -182,7 +234,9 @@ def test_loader_over_the_users_class():
 @pytest.mark.parametrize("freq, rule", [("W", "W"), ("M", "ME")])
 def test_resampled_bars(freq, rule):
     frame = make_prices(60)
-    prices = BacktestDataLoader(UsersDB(frame.reset_index())).load_backtest_data(["AAPL"], resample_freq=freq)[0]
+    prices = BacktestDataLoader(UsersDB(frame.reset_index())).load_backtest_data(
+        ["AAPL"], resample_freq=freq
+    )[0]
     own = frame[frame["symbol"] == "AAPL"].resample(rule)
     assert prices["open_price"].tolist() == own["open_price"].first().tolist()
     assert prices["high_price"].tolist() == own["high_price"].max().tolist()

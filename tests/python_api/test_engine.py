@@ -3,16 +3,15 @@
 import math
 import threading
 
+import assay
 import empyrical
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from conftest import make_prices
-
-import assay
 from assay import BacktestAnalyzer, BacktestDataLoader, BacktestEngine, MomentumStrategy, ParquetDB
+from conftest import make_prices
 
 METRICS = {
     "total_return_pct",
@@ -83,7 +82,11 @@ def test_example_1_basic_momentum(users_db, monkeypatch, capsys):
 
 
 def test_example_3_parameter_optimization(prices):
-    prices_df, technical_df, holdings_df = prices, pd.DataFrame(), pd.DataFrame({"sym": ["AAPL", "MSFT", "GOOGL"]})
+    prices_df, technical_df, holdings_df = (
+        prices,
+        pd.DataFrame(),
+        pd.DataFrame({"sym": ["AAPL", "MSFT", "GOOGL"]}),
+    )
     # Test multiple lookback periods
     results_by_lookback = {}
 
@@ -204,7 +207,9 @@ def as_inputs(prices):
         name: prices.pivot(columns="symbol", values=name).to_numpy(dtype=float)
         for name in ("open_price", "high_price", "low_price", "close_price", "volume")
     }
-    renamed = plain.rename(columns=lambda c: c.replace("_price", "")).rename(columns={"timestamp": "date", "symbol": "ticker"})
+    renamed = plain.rename(columns=lambda c: c.replace("_price", "")).rename(
+        columns={"timestamp": "date", "symbol": "ticker"}
+    )
     return {
         "index": prices,
         "columns": plain,
@@ -221,7 +226,9 @@ def as_inputs(prices):
         "arrow dictionary": pa.Table.from_pandas(
             plain.assign(symbol=plain["symbol"].astype("category")), preserve_index=False
         ),
-        "arrow chunks": pa.concat_tables([pa.Table.from_pandas(part, preserve_index=False) for part in (plain[:50], plain[50:])]),
+        "arrow chunks": pa.concat_tables(
+            [pa.Table.from_pandas(part, preserve_index=False) for part in (plain[:50], plain[50:])]
+        ),
         "arrays": {name: plain[name].to_numpy() for name in plain.columns},
         "matrices": {
             "timestamp": prices.index.unique().to_numpy(),
@@ -247,7 +254,10 @@ def test_input_is_not_changed_and_may_change(prices):
     panel = assay.Panel(frame)
     pd.testing.assert_frame_equal(frame, prices)
     frame["close_price"] = 1.0
-    assert BacktestEngine().run("momentum", panel)["equity_curve"] == BacktestEngine().run("momentum", prices)["equity_curve"]
+    assert (
+        BacktestEngine().run("momentum", panel)["equity_curve"]
+        == BacktestEngine().run("momentum", prices)["equity_curve"]
+    )
 
 
 def test_holdings_choose_the_symbols(prices):
@@ -302,7 +312,9 @@ def test_columns_beside_prices_are_as_known(prices):
 
 
 def test_settings_by_keyword(prices):
-    engine = BacktestEngine(start_date="2023-03-01", end_date=pd.Timestamp("2023-05-01"), fill="next_close", max_position_pct=0.5)
+    engine = BacktestEngine(
+        start_date="2023-03-01", end_date=pd.Timestamp("2023-05-01"), fill="next_close", max_position_pct=0.5
+    )
     r = engine.run(MomentumStrategy(threshold=0.02), prices)
     assert r["portfolio_history"][0].date == pd.Timestamp("2023-03-01")
     assert r["portfolio_history"][-1].date == pd.Timestamp("2023-05-01")
@@ -325,19 +337,31 @@ def test_rebalance_dates(prices):
     [
         (lambda p: BacktestEngine(slipage_bps=3), assay.ConfigError, "slippage_bps"),
         (lambda p: BacktestEngine(fill="never").run("momentum", p), assay.ConfigError, "next_open"),
-        (lambda p: BacktestEngine(initial_capital=-1).run("momentum", p), assay.ConfigError, "initial_capital"),
+        (
+            lambda p: BacktestEngine(initial_capital=-1).run("momentum", p),
+            assay.ConfigError,
+            "initial_capital",
+        ),
         (lambda p: BacktestEngine().run("momentumm", p), assay.ConfigError, "did you mean 'momentum'"),
         (lambda p: BacktestEngine().run(MomentumStrategy(lookback=-1), p), assay.ConfigError, "lookback"),
         (lambda p: assay.strategy("momentum", lookbak=3), assay.ConfigError, "lookback"),
         (lambda p: BacktestEngine().run(MomentumStrategy, p), TypeError, "class"),
         (lambda p: BacktestEngine().run("momentum", 42), TypeError, "int"),
-        (lambda p: BacktestEngine().run("momentum", p.drop(columns="close_price")), assay.DataError, "close_price"),
+        (
+            lambda p: BacktestEngine().run("momentum", p.drop(columns="close_price")),
+            assay.DataError,
+            "close_price",
+        ),
         (lambda p: BacktestEngine().run("momentum", p.drop(columns="symbol")), assay.DataError, "symbol"),
         (lambda p: BacktestEngine().run("momentum", pd.concat([p, p])), assay.DataError, "AAPL"),
         (lambda p: BacktestEngine().run("momentum", p.assign(close_price=-1.0)), assay.DataError, "close"),
         (lambda p: BacktestEngine().run("momentum", p.iloc[:0]), assay.DataError, "row"),
         (lambda p: BacktestEngine().run([], p), assay.ConfigError, "strategies"),
-        (lambda p: BacktestEngine(start_date="2030-01-01").run("momentum", p), assay.DataError, "start_date or end_date"),
+        (
+            lambda p: BacktestEngine(start_date="2030-01-01").run("momentum", p),
+            assay.DataError,
+            "start_date or end_date",
+        ),
         (lambda p: BacktestEngine(start_date="soon").run("momentum", p), assay.ConfigError, "start_date"),
         (lambda p: assay.run("momentum", db="/nonexistent"), assay.NotFoundError, "/nonexistent"),
     ],
@@ -388,7 +412,9 @@ def test_threads_share_an_engine_and_a_panel(sample_prices):
 def test_analyzer_against_pandas(sample_prices):
     r = BacktestEngine().run("momentum", sample_prices)
     a = BacktestAnalyzer(r)
-    equity = pd.Series(r["equity_curve"], index=[sample_prices.index[0] - pd.Timedelta(days=1), *r.equity.index])
+    equity = pd.Series(
+        r["equity_curve"], index=[sample_prices.index[0] - pd.Timedelta(days=1), *r.equity.index]
+    )
     monthly = equity.resample("ME").last().pct_change().dropna()
     table = a.monthly_returns()
     for day, value in monthly[1:].items():
@@ -407,7 +433,9 @@ def test_analyzer_against_pandas(sample_prices):
     assert a.consecutive_wins_losses()["max_consecutive_losses"] == max(map(len, wins.split("w")))
     assert a.summary()["final_equity"] == r["equity_curve"][-1]
     assert len(a.trades_dataframe()) == len(r["trades"])
-    assert a.equity_curve_data()["cumulative_return"].iloc[-1] == pytest.approx(r["metrics"]["total_return_pct"] / 100)
+    assert a.equity_curve_data()["cumulative_return"].iloc[-1] == pytest.approx(
+        r["metrics"]["total_return_pct"] / 100
+    )
     assert a.risk_analysis()["value_at_risk_pct"] == pytest.approx(
         -empyrical.value_at_risk(r.returns, 0.05) * 100, rel=1e-9
     )
@@ -423,7 +451,9 @@ def test_comparison_to_benchmark(sample_prices):
     both = b.notna()
     assert compared["beta"] == pytest.approx(empyrical.beta(own[both], b[both]), rel=1e-9)
     excess = own[both] - b[both]
-    assert compared["information_ratio"] == pytest.approx(excess.mean() / excess.std() * math.sqrt(252), rel=1e-6)
+    assert compared["information_ratio"] == pytest.approx(
+        excess.mean() / excess.std() * math.sqrt(252), rel=1e-6
+    )
     same = BacktestAnalyzer(r).comparison_to_benchmark(r["equity_curve"] and r.returns.to_numpy())
     assert same["beta"] == pytest.approx(1.0) and math.isnan(same["information_ratio"])
 

@@ -5,12 +5,11 @@ import itertools
 import multiprocessing
 import sys
 
+import assay
 import numpy as np
 import pytest
-from conftest import make_prices
-
-import assay
 from assay import BacktestEngine, BaseStrategy, MomentumStrategy
+from conftest import make_prices
 
 USE = """
 import sys
@@ -63,7 +62,10 @@ def test_results_and_strategies_are_pickled(prices):
     assert again == dict(r) and again["trades"][0] == r["trades"][0]
     strategy = pickle.loads(pickle.dumps(MomentumStrategy(lookback=7)))
     assert strategy.parameters["lookback"] == 7
-    assert BacktestEngine().run(strategy, prices).run_id == BacktestEngine().run(MomentumStrategy(7), prices).run_id
+    assert (
+        BacktestEngine().run(strategy, prices).run_id
+        == BacktestEngine().run(MomentumStrategy(7), prices).run_id
+    )
 
 
 LONG_RUN = """

@@ -3,11 +3,10 @@
 import gc
 import math
 
+import assay
 import numpy as np
 import pandas as pd
 import pytest
-
-import assay
 from assay import BacktestEngine, BaseStrategy, Signal, SignalAction
 
 
@@ -116,7 +115,9 @@ COMPARED = ["timestamp", "symbol", "action", "signal_type", "target_position", "
 @pytest.mark.parametrize("cls", [BriefMomentum, ArrayMomentum, FrameMomentum])
 def test_same_strategy_in_c_and_in_python(sample_prices, prices, cls):
     # the frame of all bars at once is raw: only where nothing splits is it what a strategy sees
-    few = sample_prices[sample_prices["symbol"].isin(sorted(set(sample_prices["symbol"]))[:8])].loc[:"2015-09"]
+    few = sample_prices[sample_prices["symbol"].isin(sorted(set(sample_prices["symbol"]))[:8])].loc[
+        :"2015-09"
+    ]
     assert (few["split_coefficient"] != 1).any()
     for market in [prices] if cls is FrameMomentum else [prices, few]:
         ours = BacktestEngine().run(cls(threshold=0.06), market)
@@ -151,8 +152,26 @@ class Frames(BaseStrategy):
         super().__init__()
         self.seen = {}
 
-    def generate_signals(self, prices_df, technical_df, holdings_df, date, fundamental_df, positions, portfolio_value, cash, view):
-        self.seen[date] = (prices_df.copy(), technical_df.copy(), fundamental_df.copy(), dict(positions), portfolio_value, cash)
+    def generate_signals(
+        self,
+        prices_df,
+        technical_df,
+        holdings_df,
+        date,
+        fundamental_df,
+        positions,
+        portfolio_value,
+        cash,
+        view,
+    ):
+        self.seen[date] = (
+            prices_df.copy(),
+            technical_df.copy(),
+            fundamental_df.copy(),
+            dict(positions),
+            portfolio_value,
+            cash,
+        )
         name = view.symbols[0]
         return [Signal(name, date, "BUY")] if len(self.seen) == 25 else []
 
@@ -168,7 +187,12 @@ def adjusted(prices, until):
             out[name] = rows[name] / later
         out["volume"] = rows["volume"] * later
         parts.append(out)
-    return pd.concat(parts).reset_index().sort_values(["timestamp", "symbol"], kind="stable").set_index("timestamp")
+    return (
+        pd.concat(parts)
+        .reset_index()
+        .sort_values(["timestamp", "symbol"], kind="stable")
+        .set_index("timestamp")
+    )
 
 
 def test_frames_are_as_of_the_date(sample_prices):
@@ -176,14 +200,23 @@ def test_frames_are_as_of_the_date(sample_prices):
     days = sample_prices.index.unique()
     names = sorted(set(sample_prices["symbol"]))
     technical = pd.DataFrame({"symbol": names[0], "rsi": np.arange(len(days)) * 1.0, "note": "x"}, index=days)
-    fundamental = pd.DataFrame({"timestamp": days[:3], "symbol": names[0], "pe": [1.0, 2.0, 3.0], "filing_date": days[[5, 50, 390]]})
+    fundamental = pd.DataFrame(
+        {"timestamp": days[:3], "symbol": names[0], "pe": [1.0, 2.0, 3.0], "filing_date": days[[5, 50, 390]]}
+    )
     r = BacktestEngine().run(strategy, sample_prices, technical_df=technical, fundamental_df=fundamental)
     assert (sample_prices["split_coefficient"] != 1).sum() > 3
     assert list(strategy.seen) == list(days)
     for day in days[[0, 30, 150, 260, 399]]:
         frame, tech, fund, _, _, _ = strategy.seen[day]
         expected = adjusted(sample_prices, day)
-        assert frame.columns.tolist() == ["symbol", "open_price", "high_price", "low_price", "close_price", "volume"]
+        assert frame.columns.tolist() == [
+            "symbol",
+            "open_price",
+            "high_price",
+            "low_price",
+            "close_price",
+            "volume",
+        ]
         assert frame.index.equals(expected.index)
         assert frame["symbol"].astype(str).tolist() == expected["symbol"].tolist()
         for name in frame.columns[1:]:
@@ -258,7 +291,9 @@ class FrameKeeper(BaseStrategy):
         with pytest.raises(ValueError):
             raw.setflags(write=True)
         codes = prices_df["symbol"].array.codes
-        self.blocks.append((len(prices_df), raw, prices_df.index.to_numpy(), codes, technical_df["x"].to_numpy()))
+        self.blocks.append(
+            (len(prices_df), raw, prices_df.index.to_numpy(), codes, technical_df["x"].to_numpy())
+        )
         holdings_df["mine"] = 1.0
         return []
 
@@ -285,7 +320,9 @@ def test_view_has_the_book(prices):
 
     class Book(BaseStrategy):
         def on_bar(self, view):
-            seen.append((view.positions.copy(), view.cash, view.equity, view.bars_held.copy(), view.times_asked))
+            seen.append(
+                (view.positions.copy(), view.cash, view.equity, view.bars_held.copy(), view.times_asked)
+            )
             if view.times_asked == 0:
                 view.buy("GOOGL", reason="first")
             assert view.in_universe.all() and view.own_bars.tolist() == [view.times_asked + 1] * 3
@@ -408,7 +445,9 @@ def test_signals_may_come_in_any_order_and_form(prices):
             self.symbol, self.action, self.strength, self.target_position = symbol, "buy", 0.5, 1.0
             self.signal_type, self.reason = "mine", "because"
 
-    r = BacktestEngine().run(give(Signal("MSFT", None, SignalAction.BUY, target_position_pct=0.5), Users("AAPL")), prices)
+    r = BacktestEngine().run(
+        give(Signal("MSFT", None, SignalAction.BUY, target_position_pct=0.5), Users("AAPL")), prices
+    )
     assert r.signals["symbol"].tolist() == ["AAPL", "MSFT"]
     assert r.signals["reason"].tolist() == ["because", ""]
     assert r.signals["target_position"].tolist() == [1.0, 0.5]
@@ -477,7 +516,10 @@ def test_what_is_run_is_in_the_id(prices):
         def on_bar(self, view):
             view.buy("AAPL", self.parameters["strength"])
 
-    ids = {BacktestEngine().run(Mine(parameters={"strength": s, "mode": m}), prices).run_id for s, m in ((1, "a"), (0.5, "a"), (1, "b"))}
+    ids = {
+        BacktestEngine().run(Mine(parameters={"strength": s, "mode": m}), prices).run_id
+        for s, m in ((1, "a"), (0.5, "a"), (1, "b"))
+    }
     assert len(ids) == 3
     r = BacktestEngine().run(Mine(parameters={"strength": 0.5}), prices)
     assert r.config["parameters"] == {"strength": 0.5}
