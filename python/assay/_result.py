@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import math
 import tempfile
@@ -402,7 +403,16 @@ class BacktestResult(dict):  # type: ignore[type-arg]
             from matplotlib.figure import Figure
         except ImportError as error:
             raise ImportError("plot() needs matplotlib: pip install 'assay[plot]'") from error
-        figure = Figure(figsize=figsize, layout="constrained")
+
+        class RunFigure(Figure):
+            """A figure that a notebook shows without pyplot."""
+
+            def _repr_png_(self) -> bytes:
+                picture = io.BytesIO()
+                self.savefig(picture, format="png")
+                return picture.getvalue()
+
+        figure = RunFigure(figsize=figsize, layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         equity, drawdown = self.equity, self.snapshots["drawdown"] * 100
         above.plot(equity.index, equity.to_numpy(), linewidth=1.2)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import json
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -364,13 +364,17 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-@functools.lru_cache(maxsize=256)
+SOURCES: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
+
+
 def source_of(cls: type) -> str:
-    """The text of a class; empty where there is none, as at a prompt."""
-    try:
-        return inspect.getsource(cls)
-    except (OSError, TypeError):
-        return ""
+    """The text of a class; empty where there is none, as at a prompt. It takes long to find."""
+    if cls not in SOURCES:
+        try:
+            SOURCES[cls] = inspect.getsource(cls)
+        except (OSError, TypeError):
+            SOURCES[cls] = ""
+    return SOURCES[cls]
 
 
 def reference_of(given: Any) -> str:
