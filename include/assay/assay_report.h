@@ -121,6 +121,32 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_config_json(const assay_conf
                                                                 const char *frequency, char **out_text,
                                                                 assay_error *err);
 
+/* --- documents: what tearsheets are made of (docs/tearsheet.md) --- */
+
+typedef enum assay_verified { ASSAY_NOT_VERIFIED = 0, ASSAY_VERIFIED = 1 } assay_verified;
+
+/* What a result does not know of itself. Texts may be NULL. */
+typedef struct assay_document_spec {
+    const char *run_id;
+    const char *config_json, *parameters_json; /* objects */
+    const char *data_fingerprint;              /* of the data that are shown; NULL: the panel's */
+    const char *data_fingerprint_then;         /* of those that the run was stored with; NULL: the same */
+    const char *sweep_id;                      /* that the run was chosen from */
+    double n_trials;                           /* of it; 0 and 1: the run alone */
+    double trial_variance;                     /* of the trials' Sharpe ratios per bar */
+    assay_verified verified;
+} assay_document_spec;
+
+/* Writes a run as a JSON document: metrics, series, periods, trades, costs, attribution. The result must have all its records
+ * (ASSAY_KEEP_ALL). Errors of the stream are left to the caller (ferror). ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_document(const assay_result *result,
+                                                             const assay_document_spec *spec, FILE *out,
+                                                             assay_error *err);
+
+/* Writes a document as one HTML file that needs no network. `document` is JSON text; nothing in it can leave its place.
+ * Errors of the stream are left to the caller (ferror). */
+ASSAY_API void assay_report_page(const char *document, FILE *out);
+
 /* --- sweeps --- */
 
 /* What is printed of a sweep. Nothing is owned. */
@@ -144,6 +170,22 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_sweep(const assay_sweep_repo
                                                           assay_report_format format,
                                                           const assay_report_style *style, FILE *out,
                                                           assay_error *err);
+
+/* Metrics of a sweep's points: value[m][p] is metric[m] (an index into the table) of point p, where has[p]. */
+typedef struct assay_sweep_values {
+    uint64_t n_points;
+    size_t n_metrics;
+    const size_t *metric;
+    const double *const *value;
+    const bool *has;
+} assay_sweep_values;
+
+/* Writes a sweep as a JSON document (docs/tearsheet.md): at most 20,000 of its points, evenly. Errors of the stream are left to
+ * the caller. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_report_sweep_document(const assay_sweep_report *report,
+                                                                   const assay_sweep_values *values,
+                                                                   const char *config_json, FILE *out,
+                                                                   assay_error *err);
 
 /* The JSON texts of a sweep's points (parameters, and the configuration with what differs from the defaults), made once
  * with holes for the swept values. From one thread at a time. */

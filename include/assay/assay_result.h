@@ -166,7 +166,10 @@ ASSAY_API const assay_panel *assay_result_panel(const assay_result *result);
 ASSAY_API const assay_config *assay_result_config(const assay_result *result);
 ASSAY_API uint32_t assay_result_warnings(const assay_result *result); /* assay_warning bits */
 ASSAY_API size_t assay_result_delisted_positions(const assay_result *result);
-ASSAY_API double assay_result_financing(const assay_result *result); /* money, whole run */
+ASSAY_API double
+assay_result_financing(const assay_result *result); /* interest less fees: money, whole run */
+ASSAY_API double assay_result_borrow_fees(const assay_result *result); /* the fees in it, >= 0 */
+ASSAY_API double assay_result_periods_per_year(const assay_result *result);
 
 /* What each strategy of an ensemble brought. closed_pnl and open_pnl of all, the run's financing and cents of rounding are
  * the run's gain. */
@@ -198,17 +201,28 @@ ASSAY_API void assay_strategy_set_field(assay_strategy_result *row, size_t field
 /* The name of a record's `strategy`; "vote" for the one behind the last. Never NULL. */
 ASSAY_API const char *assay_result_strategy_name(const assay_result *result, size_t index);
 
-/* Metrics: rows of one table (src/metrics/metrics.def). Undefined is NaN. */
+/* Metrics: rows of one table (src/metrics/metrics.def). Undefined is NaN. The first assay_metric_count() are those of every
+ * run and every point of a sweep; single runs have assay_run_metric_count(), once they were analysed. */
 typedef struct assay_metric {
     const char *name;
-    const char *unit; /* "%", "ratio", "trades", "money", "bars" … */
+    const char *group; /* "return", "risk", "ratio", "trades", "benchmark", "honesty" */
+    const char *unit;  /* "%", "ratio", "trades", "money", "bars" … */
     const char *formula;
     const char *source;
 } assay_metric;
 ASSAY_API size_t assay_metric_count(void);
-ASSAY_API const assay_metric *assay_metric_at(size_t index);
-/* assay_metric_count() values, in the order of the table. */
+ASSAY_API const assay_metric *assay_metric_at(size_t index); /* NULL from assay_metric_count() on */
+ASSAY_API size_t assay_run_metric_count(void);
+ASSAY_API const assay_metric *assay_run_metric_at(size_t index); /* the same rows, then the others */
+
+/* Adds the metrics of single runs to a result. The benchmark is the panel's (assay_panel_set_benchmark); without one it is the
+ * mean of the symbols' returns. `seed` is that of the resampling. Doing it twice changes nothing. ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_result_analyse(assay_result *result, uint64_t seed,
+                                                            assay_error *err);
+
+/* In the order of the table; how many there are: assay_metric_count(), once analysed assay_run_metric_count(). */
 ASSAY_API const double *assay_result_metrics(const assay_result *result);
+ASSAY_API size_t assay_result_n_metrics(const assay_result *result);
 
 /* Names as the tables have them; static storage, never NULL. */
 ASSAY_API const char *assay_action_name(int action);        /* "BUY" */

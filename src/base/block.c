@@ -262,8 +262,8 @@ void *assay_block_alloc(size_t count, size_t size) {
 void *assay_block_calloc(size_t count, size_t size) {
     if (size != 0 && count > SIZE_MAX / 2 / size)
         return NULL;
-    if (count * size < all.large)
-        return calloc(count, size);
+    if (count == 0 || size == 0 || count * size < all.large)
+        return calloc(count != 0 ? count : 1, size != 0 ? size : 1);
     void *at = alloc_large(count * size);
     if (at != NULL)
         memset(at, 0, count * size);

@@ -1,5 +1,6 @@
 #include "assay/assay_error.h"
 
+#include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -10,6 +11,7 @@ assay_status assay_error_set(assay_error *err, assay_status status, const char *
         va_start(args, format);
         vsnprintf(err->message, sizeof err->message, format, args);
         va_end(args);
+        assay_text_make_printable(err->message); /* names may come from any file, and may have been cut */
     }
     return status;
 }

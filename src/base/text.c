@@ -76,3 +76,40 @@ const char *assay_nearer_name(const char *wanted, const char *best, const char *
         return best;
     return best == NULL || distance < assay_edit_distance(wanted, best) ? candidate : best;
 }
+
+/* The bytes of the character at `text`; 0: none that is valid (RFC 3629: no surrogates, nothing overlong); -1: cut. */
+static int measure_character(const unsigned char *text) {
+    if (text[0] < 0x80)
+        return 1;
+    int n = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+    if (text[0] < 0xc2 || text[0] > 0xf4)
+        return 0;
+    for (int i = 1; i < n; i++) {
+        if (text[i] == '\0')
+            return -1;
+        unsigned char least = 0x80, most = 0xbf;
+        if (i == 1) {
+            least = text[0] == 0xe0 ? 0xa0 : text[0] == 0xf0 ? 0x90 : 0x80;
+            most = text[0] == 0xed ? 0x9f : text[0] == 0xf4 ? 0x8f : 0xbf;
+        }
+        if (text[i] < least || text[i] > most)
+            return 0;
+    }
+    return n;
+}
+
+void assay_text_make_printable(char *text) {
+    while (*text != '\0') {
+        int n = measure_character((const unsigned char *)text);
+        bool is_control = ((unsigned char)*text < 0x20 && *text != '\t' && *text != '\n') || *text == 0x7f;
+        if (n < 0) {
+            *text = '\0';
+            return;
+        }
+        if (n == 0 || is_control) {
+            *text = '?';
+            n = 1;
+        }
+        text += n;
+    }
+}

@@ -19,4 +19,8 @@ size_t assay_edit_distance(const char *a, const char *b);
 /* The nearer of `best` (may be NULL) and `candidate` to `wanted`; NULL while neither is near enough to be a likely slip. */
 const char *assay_nearer_name(const char *wanted, const char *best, const char *candidate);
 
+/* Makes a text of any bytes fit for a terminal and for JSON: bytes that are no UTF-8, and control characters but tab and line
+ * feed, become '?'; what a cut left of a last character is taken off. In place; never longer. */
+void assay_text_make_printable(char *text);
+
 #endif

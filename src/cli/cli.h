@@ -37,7 +37,7 @@ struct cli_command {
 
 extern const cli_command cli_cmd_sample, cli_cmd_resample, cli_cmd_import, cli_cmd_strategies, cli_cmd_run,
     cli_cmd_optimize, cli_cmd_runs, cli_cmd_show, cli_cmd_audit, cli_cmd_reproduce, cli_cmd_sql, cli_cmd_help,
-    cli_cmd_walkforward, cli_cmd_verify, cli_cmd_indicators, cli_cmd_table, cli_cmd_check;
+    cli_cmd_walkforward, cli_cmd_verify, cli_cmd_indicators, cli_cmd_table, cli_cmd_check, cli_cmd_report;
 
 size_t cli_command_count(void);
 const cli_command *cli_command_at(size_t index);

@@ -290,6 +290,7 @@ static int import_files(const cli_args *args, import_args *a) {
         else if (status == ASSAY_OK && !cli_is_quiet())
             say_text(args->operands[i], &report, &all, a->spec.dry_run);
     }
+    a->spec.each_context = NULL;
     free(all.group);
     assay_store_close(store);
     return status == ASSAY_OK ? CLI_DONE : cli_fail(&err);

@@ -66,6 +66,9 @@ int cli_sweep_main(const cli_sweep_args *args);
 ASSAY_NODISCARD assay_status cli_stored_sweep_report(assay_store *store, const char *sweep_id,
                                                      const cli_sweep_args *args, assay_report_format format,
                                                      assay_error *err);
+/* Writes it as a document (assay_report_sweep_document). */
+ASSAY_NODISCARD assay_status cli_stored_sweep_document(assay_store *store, const char *sweep_id, FILE *out,
+                                                       assay_error *err);
 /* Whether the database has a sweep of that id. */
 ASSAY_NODISCARD assay_status cli_has_sweep(assay_store *store, const char *sweep_id, bool *out_has,
                                            assay_error *err);

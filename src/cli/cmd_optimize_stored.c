@@ -267,8 +267,45 @@ static assay_status describe(assay_store *store, const stored_sweep *s, assay_sw
     return status;
 }
 
+/* What the document of a sweep shows of each point: the first objective, and what one looks at besides. */
+static assay_status write_document(assay_store *store, const stored_sweep *s,
+                                   const assay_sweep_report *report, FILE *out, assay_error *err) {
+    static const char *const SHOWN[] = {"sharpe_ratio",     "total_return_pct", "annual_volatility_pct",
+                                        "max_drawdown_pct", "total_trades",     "sortino_ratio"};
+    enum { N_SHOWN = sizeof SHOWN / sizeof *SHOWN };
+    size_t metric[N_SHOWN + 1] = {assay_optimizer_objective_metric(s->optimizer, 0)}, n_metrics = 1;
+    for (size_t i = 0; i < N_SHOWN; i++) {
+        for (size_t m = 0; m < assay_metric_count(); m++) {
+            if (m != metric[0] && strcmp(assay_metric_at(m)->name, SHOWN[i]) == 0)
+                metric[n_metrics++] = m;
+        }
+    }
+    uint64_t n_points = assay_optimizer_n_points(s->optimizer);
+    const char *names[N_SHOWN + 1];
+    double *value[N_SHOWN + 1] = {0};
+    bool *has = calloc((size_t)n_points + 1, sizeof *has);
+    bool is_good = has != NULL;
+    for (size_t i = 0; i < n_metrics; i++) {
+        names[i] = assay_metric_at(metric[i])->name;
+        value[i] = calloc((size_t)n_points + 1, sizeof *value[i]);
+        is_good = is_good && value[i] != NULL;
+    }
+    assay_status status =
+        is_good ? assay_store_sweep_read(store, s->sweep_id, names, n_metrics, n_points, value, has, err)
+                : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for %" PRIu64 " points", n_points);
+    if (status == ASSAY_OK) {
+        const assay_sweep_values values = {n_points, n_metrics, metric, (const double *const *)value, has};
+        status = assay_report_sweep_document(report, &values, s->plan.config_json, out, err);
+    }
+    for (size_t i = 0; i < n_metrics; i++)
+        free(value[i]);
+    free(has);
+    return status;
+}
+
+/* To `document` as one; NULL: to standard output. */
 static assay_status print(assay_store *store, const stored_sweep *s, assay_report_format format,
-                          assay_error *err) {
+                          FILE *document, assay_error *err) {
     assay_sweep_report report = {.sweep_id = s->sweep_id,
                                  .strategy = assay_config_strategy(s->request.config)->name,
                                  .sampling = s->plan.sampling,
@@ -281,11 +318,13 @@ static assay_status print(assay_store *store, const stored_sweep *s, assay_repor
                                  .is_stored = true};
     assay_report_style style = cli_style();
     assay_status status = describe(store, s, &report, err);
+    if (status == ASSAY_OK && document != NULL)
+        return write_document(store, s, &report, document, err);
     return status == ASSAY_OK ? assay_report_sweep(&report, format, &style, stdout, err) : status;
 }
 
 static assay_status read_and_print(assay_store *store, stored_sweep *s, const cli_sweep_args *a,
-                                   assay_report_format format, assay_error *err) {
+                                   assay_report_format format, FILE *document, assay_error *err) {
     size_t n_listed = a != NULL && a->n_keep > CLI_LISTED_POINTS ? (size_t)a->n_keep : CLI_LISTED_POINTS;
     assay_status status = assay_sweep_plan_read(cell(s->rows, 0, 1), &s->plan, err);
     if (status == ASSAY_OK)
@@ -299,18 +338,18 @@ static assay_status read_and_print(assay_store *store, stored_sweep *s, const cl
         status = fill_entries(store, s, err);
     if (status == ASSAY_OK)
         status = add_returns(store, s, err);
-    return status == ASSAY_OK ? print(store, s, format, err) : status;
+    return status == ASSAY_OK ? print(store, s, format, document, err) : status;
 }
 
-assay_status cli_stored_sweep_report(assay_store *store, const char *sweep_id, const cli_sweep_args *args,
-                                     assay_report_format format, assay_error *err) {
+static assay_status show_sweep(assay_store *store, const char *sweep_id, const cli_sweep_args *args,
+                               assay_report_format format, FILE *document, assay_error *err) {
     stored_sweep s = {.sweep_id = sweep_id, .db = assay_store_folder(store)};
     assay_status status = find_sweep(store, sweep_id, &s.rows, err);
     if (status == ASSAY_OK && (s.rows == NULL || s.rows->n_rows == 0))
         status = assay_error_set(err, ASSAY_E_NOT_FOUND, "there is no sweep '%s'; `assay runs` lists them",
                                  sweep_id);
     if (status == ASSAY_OK)
-        status = read_and_print(store, &s, args, format, err);
+        status = read_and_print(store, &s, args, format, document, err);
     assay_sweep_summary_reset(&s.summary);
     assay_sweep_scores_destroy(s.scores);
     assay_optimizer_destroy(s.optimizer);
@@ -318,4 +357,14 @@ assay_status cli_stored_sweep_report(assay_store *store, const char *sweep_id, c
     assay_sweep_plan_reset(&s.plan);
     assay_table_destroy(s.rows);
     return status;
+}
+
+assay_status cli_stored_sweep_report(assay_store *store, const char *sweep_id, const cli_sweep_args *args,
+                                     assay_report_format format, assay_error *err) {
+    return show_sweep(store, sweep_id, args, format, NULL, err);
+}
+
+assay_status cli_stored_sweep_document(assay_store *store, const char *sweep_id, FILE *out,
+                                       assay_error *err) {
+    return show_sweep(store, sweep_id, NULL, ASSAY_FORMAT_JSON, out, err);
 }

@@ -144,9 +144,8 @@ static int64_t whole_of(const assay_config *config, const char *key) {
                                                                                 : 0;
 }
 
-/* Sectors that were given; else those of the database's own holdings.csv; then those of its fundamentals. */
-static assay_status load_sectors(assay_store *store, const cli_request *request, assay_panel *panel,
-                                 assay_error *err) {
+assay_status cli_load_sectors(assay_store *store, const cli_request *request, assay_panel *panel,
+                              assay_error *err) {
     char path[4200];
     cli_names symbols = {0}, sectors = {0};
     assay_status status = ASSAY_OK;
@@ -177,7 +176,7 @@ static assay_status load_beside(assay_store *store, const cli_request *request, 
     if (status == ASSAY_OK && benchmark[0] != '\0')
         status = assay_store_load_benchmark(store, spec, benchmark, panel, err);
     if (status == ASSAY_OK && request->strategies.strategy->needs_sectors)
-        status = load_sectors(store, request, panel, err);
+        status = cli_load_sectors(store, request, panel, err);
     if (status == ASSAY_OK && is_true(request->config, "point_in_time_universe"))
         status = assay_store_load_universe(store, panel, err);
     if (status == ASSAY_OK)
@@ -284,6 +283,8 @@ assay_status cli_run_panel(const cli_request *request, const char *frequency, cl
         status = assay_report_parameters_json(request->config, &run->parameters_json, err);
     if (status == ASSAY_OK)
         status = assay_run(run->panel, request->config, ASSAY_KEEP_ALL, &run->result, err);
+    if (status == ASSAY_OK)
+        status = assay_result_analyse(run->result, 0, err);
     if (status == ASSAY_OK)
         name_run(run, run->panel, assay_config_strategy(request->config)->name);
     run->duration_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;

@@ -27,6 +27,11 @@ ASSAY_NODISCARD assay_status cli_load_panel(assay_store *store, const cli_reques
 ASSAY_NODISCARD assay_status cli_run_panel(const cli_request *request, const char *frequency, cli_run *run,
                                            assay_error *err);
 
+/* Sets the panel's sectors: those that were given; else those of the database's own holdings.csv; then those of its
+ * fundamentals. */
+ASSAY_NODISCARD assay_status cli_load_sectors(assay_store *store, const cli_request *request,
+                                              assay_panel *panel, assay_error *err);
+
 /* Loads the request's data from the store and runs it. On failure there is nothing to reset. */
 ASSAY_NODISCARD assay_status cli_run_execute(assay_store *store, const cli_request *request, cli_run *out_run,
                                              assay_error *err);

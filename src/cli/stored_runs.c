@@ -204,10 +204,10 @@ static assay_status read_metrics(assay_store *store, const char *run_id, assay_r
         status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a run's metrics");
     for (size_t r = 0; r < t->n_rows && status == ASSAY_OK; r++)
         status = read_strategy_number(s, text_of(t, r, 0), number_of(t, r, 1), &is_taken[r], err);
-    for (size_t m = 0; m <= assay_metric_count() && status == ASSAY_OK; m++) {
+    for (size_t m = 0; m <= assay_run_metric_count() && status == ASSAY_OK; m++) {
         for (size_t r = 0; r < t->n_rows; r++) {
-            bool is_rest = m == assay_metric_count();
-            if (is_taken[r] || (!is_rest && strcmp(text_of(t, r, 0), assay_metric_at(m)->name) != 0))
+            bool is_rest = m == assay_run_metric_count();
+            if (is_taken[r] || (!is_rest && strcmp(text_of(t, r, 0), assay_run_metric_at(m)->name) != 0))
                 continue;
             is_taken[r] = true;
             assay_metric_value *value = &s->metrics[s->n_metrics++];

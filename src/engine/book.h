@@ -101,6 +101,7 @@ typedef struct assay_book {
     double receivable;    /* dividends on their way */
     assay_sum realised;   /* net pnl of everything closed */
     assay_sum financing;  /* interest less fees */
+    assay_sum borrow;     /* the fees in it, >= 0 */
     assay_sum rounding;   /* money that "what rounding leaves is 0" made, at most 1e-9 of a cost each time */
     double equity;        /* at the last close */
     double gross_short;   /* short value at the last close */

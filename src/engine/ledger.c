@@ -380,6 +380,7 @@ void assay_ledger_finance(assay_stepper *st, size_t t) {
     double money = (b->previous_cash * s->cash_interest_pct - b->gross_short * s->borrow_fee_pct) * years;
     b->cash += money;
     assay_sum_add(&b->financing, money);
+    assay_sum_add(&b->borrow, b->gross_short * s->borrow_fee_pct * years);
 }
 
 void assay_ledger_mark(assay_stepper *st, size_t t) {

@@ -123,6 +123,7 @@ static void add_books(assay_result *r, const assay_portfolio *p, bool *out_ruine
         const assay_book *b = p->book[k].book;
         r->delisted_positions += b->n_delisted;
         r->financing += assay_sum_value(&b->financing);
+        r->borrow_fees += assay_sum_value(&b->borrow);
         *out_ruined = *out_ruined || b->ruined != 0;
         if (p->n_books > 1) {
             r->strategy[k].capital = b->initial_capital;
@@ -195,10 +196,22 @@ size_t assay_result_delisted_positions(const assay_result *r) {
     return r->delisted_positions;
 }
 
+double assay_result_borrow_fees(const assay_result *r) {
+    return r->borrow_fees;
+}
+
+double assay_result_periods_per_year(const assay_result *r) {
+    return r->periods_per_year;
+}
+
 double assay_result_financing(const assay_result *r) {
     return r->financing;
 }
 
 const double *assay_result_metrics(const assay_result *r) {
     return r->metrics;
+}
+
+size_t assay_result_n_metrics(const assay_result *r) {
+    return r->n_metrics == 0 ? assay_metric_count() : r->n_metrics;
 }

@@ -11,11 +11,12 @@ struct assay_result {
     size_t first_bar, last_bar;
     uint32_t warnings;
     size_t delisted_positions;
-    double financing;
+    double financing, borrow_fees;
     double periods_per_year;
     assay_strategy_result *strategy; /* one for each, and one for the vote */
     uint32_t n_strategies;
-    double *metrics; /* assay_metric_count() values; filled by the layer above */
+    double *metrics;  /* filled by the layer above */
+    size_t n_metrics; /* 0: assay_metric_count() */
 };
 
 /* Runs one backtest without metrics; see assay_run for the contract. */

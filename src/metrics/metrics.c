@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "base/sum.h"
+#include "metrics/statistics.h"
 
 void assay_returns_of(double initial_capital, const double *equity, size_t n, double *out_returns) {
     double before = initial_capital;
@@ -55,17 +56,14 @@ static double ratio(double part, double whole) {
 }
 
 static double find_annual_return(const assay_metric_input *in) {
-    double growth = in->equity[in->n - 1] / in->initial_capital;
-    if (growth < 0)
-        return ASSAY_NAN;
-    return (double)(powl((long double)growth, (long double)in->periods_per_year / (long double)in->n) - 1);
+    return assay_annual_return(in->equity[in->n - 1] / in->initial_capital, in->periods_per_year, in->n);
 }
 
 static double find_annual_volatility(const assay_metric_input *in) {
     return std_of(in->returns, in->n, keep_all, 0, NULL) * sqrt(in->periods_per_year);
 }
 
-static double find_max_drawdown(const assay_metric_input *in) {
+double assay_max_drawdown(const assay_metric_input *in) {
     double peak = in->initial_capital, worst = 0;
     for (size_t i = 0; i < in->n; i++) {
         peak = fmax(peak, in->equity[i]);
@@ -191,9 +189,9 @@ typedef struct metric_row {
 } metric_row;
 
 static const metric_row rows[] = {
-#define ASSAY_METRIC(name, unit, formula, source) {{#name, unit, formula, source}, metric_##name},
+#define ASSAY_METRIC(name, group, unit, formula, source)                                                     \
+    {{#name, group, unit, formula, source}, metric_##name},
 #include "metrics/metrics.def"
-#undef ASSAY_METRIC
 };
 
 size_t assay_metric_count(void) {
@@ -209,7 +207,7 @@ void assay_metrics_compute(const assay_metric_input *in, double *out_values) {
     if (in->n != 0) {
         f.annual_return = find_annual_return(in);
         f.annual_volatility = find_annual_volatility(in);
-        f.max_drawdown = find_max_drawdown(in);
+        f.max_drawdown = assay_max_drawdown(in);
         f.pnl = total_pnl(in);
     }
     for (size_t i = 0; i < assay_metric_count(); i++)

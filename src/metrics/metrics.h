@@ -19,6 +19,9 @@ typedef struct assay_metric_input {
 /* Fills `returns` (n values) from equity: 0 once the equity before is not positive; |r| < 1e-12 counts as 0. */
 void assay_returns_of(double initial_capital, const double *equity, size_t n, double *out_returns);
 
+/* The deepest fall from a running peak: a fraction <= 0. */
+double assay_max_drawdown(const assay_metric_input *in);
+
 /* Writes assay_metric_count() values. Undefined is NaN. */
 void assay_metrics_compute(const assay_metric_input *in, double *out_values);
 

@@ -28,13 +28,13 @@ double assay_run_summary_metric(const assay_run_summary *summary, const char *na
 }
 
 static bool copy_metrics(const assay_result *result, assay_run_summary *out) {
-    out->n_metrics = assay_metric_count();
+    out->n_metrics = assay_result_n_metrics(result);
     out->metrics = calloc(out->n_metrics + 1, sizeof *out->metrics);
     if (out->metrics == NULL)
         return false;
     const double *values = assay_result_metrics(result);
     for (size_t i = 0; i < out->n_metrics; i++) {
-        snprintf(out->metrics[i].name, sizeof out->metrics[i].name, "%s", assay_metric_at(i)->name);
+        snprintf(out->metrics[i].name, sizeof out->metrics[i].name, "%s", assay_run_metric_at(i)->name);
         out->metrics[i].value = values[i];
     }
     return true;

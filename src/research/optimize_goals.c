@@ -1,6 +1,6 @@
 /* What a sweep looks for, and the scores and the summary of its points.
  *
- * Sources of the statistics: research/overfit.h, research/analysis.h.
+ * Sources of the statistics: metrics/overfit.h, research/analysis.h.
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 
 #include "base/number.h"
 #include "base/text.h"
+#include "metrics/overfit.h"
 #include "research/analysis.h"
 #include "research/optimize.h"
-#include "research/overfit.h"
 
 struct assay_sweep_scores {
     const assay_optimizer *optimizer;

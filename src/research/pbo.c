@@ -12,7 +12,7 @@
 #include "base/array.h"
 #include "base/number.h"
 #include "base/sum.h"
-#include "research/overfit.h"
+#include "metrics/overfit.h"
 
 enum { MOST_HALF_SETS = 1 << (ASSAY_PBO_MAX_BLOCKS / 2) };
 

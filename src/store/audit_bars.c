@@ -145,7 +145,7 @@ static assay_status read_settings(assay_store *store, bar_settings *out, assay_e
 
 /* Dates of a list as JSON or with commas between them. */
 static assay_status read_early(bar_settings *s, assay_error *err) {
-    s->early_us = calloc(sizeof s->early, sizeof *s->early_us);
+    s->early_us = calloc(strlen(s->early) + 1, sizeof *s->early_us); /* more than it has dates */
     if (s->early_us == NULL) {
         return assay_error_set(err, ASSAY_E_NOMEM, "%s: out of memory", what);
     }

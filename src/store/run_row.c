@@ -22,11 +22,11 @@ static void put_strategy_metric(const assay_run_rows *rows, size_t number, duckd
 static void put_result(const assay_run_rows *rows, size_t column, size_t number, duckdb_vector vector,
                        size_t row) {
     void *data = duckdb_vector_get_data(vector);
-    size_t n_metrics = assay_metric_count(), n_fields = rows->n_strategy_fields;
+    size_t n_metrics = assay_result_n_metrics(rows->result), n_fields = rows->n_strategy_fields;
     if (column == 0) {
         ((duckdb_string_t *)data)[row] = rows->run_id;
     } else if (column == 1 && number < n_metrics) {
-        ((duckdb_string_t *)data)[row] = assay_row_text(assay_metric_at(number)->name);
+        ((duckdb_string_t *)data)[row] = assay_row_text(assay_run_metric_at(number)->name);
     } else if (column == 1) {
         put_strategy_metric(rows, number - n_metrics, vector, row);
     } else if (number < n_metrics) {
@@ -45,7 +45,8 @@ static bool fill_results(const void *context, size_t column, size_t first, size_
 
 static bool fill_strategies(const void *context, size_t column, size_t first, size_t n,
                             duckdb_vector vector) {
-    return fill_results(context, column, first + assay_metric_count(), n, vector);
+    const assay_run_rows *rows = context;
+    return fill_results(context, column, first + assay_result_n_metrics(rows->result), n, vector);
 }
 
 /* --- backtest_runs: one row --- */
@@ -164,7 +165,8 @@ static bool fill_run(const void *context, size_t column, size_t first, size_t n,
     }
 
 assay_row_job assay_result_rows_job(const assay_run_rows *rows) {
-    return JOB(result_columns, assay_metric_count() + rows->n_by_strategy * rows->n_strategy_fields,
+    return JOB(result_columns,
+               assay_result_n_metrics(rows->result) + rows->n_by_strategy * rows->n_strategy_fields,
                fill_results);
 }
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "metrics/overfit.h"
 #include "research/analysis.h"
 #include "research/objective.h"
-#include "research/overfit.h"
 
 /* --- allocations that fail (the linker routes them here: --wrap, see meson.build) --- */
 

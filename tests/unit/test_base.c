@@ -199,6 +199,33 @@ static void test_numbers_that_are_none(void **state) {
 }
 
 /* Distances worked out by hand: letters changed, put in, left out, or two neighbours swapped. */
+static void test_printable(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *printable;
+    } known[] = {
+        {"", ""},
+        {"plain\ttext\n", "plain\ttext\n"},
+        {"\xc3\x84 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\x84 \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\x1b[31m\r\x7f", "?[31m??"},
+        {"a\xe2\x82", "a"},           /* cut */
+        {"a\xe2\x82 b", "a?? b"},     /* not a cut: something follows */
+        {"\xc0\xaf", "??"},           /* overlong */
+        {"\xe0\x80\xaf", "???"},      /* overlong */
+        {"\xed\xa0\x80", "???"},      /* a surrogate */
+        {"\xf4\x90\x80\x80", "????"}, /* beyond the last character */
+        {"\xff\xfe"
+         "a",
+         "??a"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s", known[i].text);
+        assay_text_make_printable(text);
+        assert_string_equal(text, known[i].printable);
+    }
+}
+
 static void test_edit_distance(void **state) {
     (void)state;
     static const struct {
@@ -406,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_doubles_in_the_fewest_digits),
         cmocka_unit_test(test_numbers_that_are_none),
         cmocka_unit_test(test_edit_distance),
+        cmocka_unit_test(test_printable),
         cmocka_unit_test(test_nearest_name),
         cmocka_unit_test(test_arrays_grow_and_keep),
         cmocka_unit_test(test_sizes_that_overflow_are_refused),

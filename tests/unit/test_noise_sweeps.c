@@ -21,8 +21,8 @@
 #include "assay/assay_sweep.h"
 #include "base/parallel.h"
 #include "base/rng.h"
-#include "research/normal.h"
-#include "research/overfit.h"
+#include "metrics/normal.h"
+#include "metrics/overfit.h"
 
 enum {
     N_SWEEPS = 100,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "research/normal.h"
-#include "research/overfit.h"
+#include "metrics/normal.h"
+#include "metrics/overfit.h"
 
 #include "../vectors/normal.h"
 

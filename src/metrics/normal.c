@@ -2,7 +2,7 @@
  *
  * Source of the quantile: M. J. Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37 (1988), 477-484.
  */
-#include "research/normal.h"
+#include "metrics/normal.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The standard normal distribution. Pure functions, thread-safe. */
-#ifndef ASSAY_RESEARCH_NORMAL_H
-#define ASSAY_RESEARCH_NORMAL_H
+#ifndef ASSAY_METRICS_NORMAL_H
+#define ASSAY_METRICS_NORMAL_H
 
 /* The probability of a value below x: 0 and 1 at the infinities, NaN for NaN. Relative error below 1e-15 in both tails. */
 double assay_normal_cdf(double x);

@@ -1,5 +1,5 @@
 /* Probabilistic and deflated Sharpe ratios. Sums are compensated. */
-#include "research/overfit.h"
+#include "metrics/overfit.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/number.h"
 #include "base/sum.h"
-#include "research/normal.h"
+#include "metrics/normal.h"
 
 /* Rounding leaves a constant series some deviation: below this fraction of the mean there is none. */
 #define NO_DEVIATION 1e-12

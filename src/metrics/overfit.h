@@ -7,8 +7,8 @@
  * [DSR] the same, "The Deflated Sharpe Ratio", J. of Portfolio Management 40(5), 2014; [PBO] D. Bailey, J. Borwein,
  * M. Lopez de Prado, Q. Zhu, "The Probability of Backtest Overfitting", J. of Computational Finance 20(4), 2017 (2015).
  */
-#ifndef ASSAY_RESEARCH_OVERFIT_H
-#define ASSAY_RESEARCH_OVERFIT_H
+#ifndef ASSAY_METRICS_OVERFIT_H
+#define ASSAY_METRICS_OVERFIT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,72 @@
+#include "cli/chromium.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Starts the program without output; the exit code, 127 where there is no such program. */
+static int run_quietly(char *const *argv) {
+    posix_spawn_file_actions_t actions;
+    pid_t child = 0;
+    int status = 0;
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return 126;
+    (void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    (void)posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int failed = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed != 0)
+        return failed == ENOENT ? 127 : 126;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+}
+
+static bool has_content(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_size > 0;
+}
+
+assay_status cli_chromium_print(const char *page, const char *path, bool as_pdf, assay_error *err) {
+    const char *const known[] = {getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"};
+    char here[PATH_MAX] = "", url[2 * PATH_MAX + 16], what[PATH_MAX + 64];
+    if (page[0] != '/' && getcwd(here, sizeof here) == NULL)
+        return assay_error_set(err, ASSAY_E_IO, "cannot find %s: %s", page, strerror(errno));
+    snprintf(url, sizeof url, "file://%s%s%s", here, page[0] == '/' ? "" : "/", page);
+    snprintf(what, sizeof what, as_pdf ? "--print-to-pdf=%s" : "--screenshot=%s", path);
+    (void)unlink(path);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i] == NULL || known[i][0] == '\0')
+            continue;
+        /* A page of our own needs no sandbox, which the superuser cannot have. */
+        char *argv[] = {(char *)(uintptr_t)known[i],
+                        (char *)"--headless",
+                        (char *)"--no-sandbox",
+                        (char *)"--disable-gpu",
+                        (char *)"--no-pdf-header-footer",
+                        (char *)"--hide-scrollbars",
+                        (char *)"--window-size=1280,2400",
+                        (char *)"--virtual-time-budget=5000",
+                        what,
+                        url,
+                        NULL};
+        int code = run_quietly(argv);
+        if (code == 127)
+            continue;
+        if (code != 0 || !has_content(path))
+            return assay_error_set(err, ASSAY_E_IO, "%s could not print %s (exit code %d)", known[i], path,
+                                   code);
+        return ASSAY_OK;
+    }
+    return assay_error_set(err, ASSAY_E_NOT_FOUND,
+                           "there is no Chromium to print with: install Debian's package chromium, or name a "
+                           "browser with CHROMIUM; the HTML file can be printed from any browser");
+}

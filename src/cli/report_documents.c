@@ -1,0 +1,221 @@
+#include "cli/report_documents.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd_optimize.h"
+#include "cli/runner.h"
+#include "cli/stored_runs.h"
+
+static assay_status no_memory(assay_error *err) {
+    return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a report");
+}
+
+static double cell_number(const assay_table *t, size_t row, size_t column) {
+    const char *text = t->cells[row * t->n_columns + column];
+    return text == NULL ? (double)NAN : strtod(text, NULL);
+}
+
+/* --- one run --- */
+
+/* Of the sweep that a run is a point of: its name, trials and their variance. One alone: nothing. */
+static assay_status find_trials(assay_store *store, const char *run_id, double periods, char **out_sweep,
+                                assay_document_spec *spec, assay_error *err) {
+    assay_table *t = NULL;
+    assay_status status = assay_store_sql(
+        store,
+        "SELECT any_value(r.sweep_id), count(*), var_samp(m.value) FROM backtest_runs r JOIN "
+        "backtest_results m "
+        "ON m.run_id = r.run_id AND m.metric = 'sharpe_arithmetic' AND isfinite(m.value) WHERE r.fold IS "
+        "NULL AND "
+        "r.sweep_id = (SELECT any_value(sweep_id) FROM backtest_runs WHERE run_id = $1 AND fold IS NULL)",
+        &run_id, 1, &t, err);
+    if (status == ASSAY_OK && t->n_rows == 1 && t->cells[0] != NULL && cell_number(t, 0, 1) > 1) {
+        *out_sweep = strdup(t->cells[0]);
+        spec->sweep_id = *out_sweep;
+        spec->n_trials = cell_number(t, 0, 1);
+        spec->trial_variance = cell_number(t, 0, 2) / periods;
+    }
+    assay_table_destroy(t);
+    return status;
+}
+
+static assay_status put_run(assay_store *store, const char *run_id, FILE *out, assay_error *err) {
+    char *config = NULL, *sweep = NULL, then[33], now[33], version[32];
+    cli_request request = {0};
+    cli_run run = {0};
+    assay_error no_sectors = {0};
+    assay_status status = cli_stored_config(store, run_id, &config, then, version, err);
+    if (status == ASSAY_OK && strstr(config, "\"walkforward\"") != NULL)
+        status =
+            assay_error_set(err, ASSAY_E_NOT_FOUND,
+                            "%s joins the tests of a walk-forward and is no run by itself: report its folds "
+                            "(%s-fold-1 and so on, where positions were flattened)",
+                            run_id, run_id);
+    if (status == ASSAY_OK)
+        status = cli_request_from_text(config, run_id, assay_store_folder(store), &request, err);
+    if (status == ASSAY_OK)
+        status = cli_run_execute(store, &request, &run, err);
+    if (status == ASSAY_OK) {
+        assay_panel_fingerprint(run.panel, now);
+        assay_document_spec spec = {.run_id = run_id,
+                                    .config_json = run.config_json,
+                                    .parameters_json = run.parameters_json,
+                                    .data_fingerprint = now,
+                                    .data_fingerprint_then = then};
+        status = find_trials(store, run_id, assay_result_periods_per_year(run.result), &sweep, &spec, err);
+        /* Sectors are for the attribution; a run that needs them has them. */
+        if (!request.strategies.strategy->needs_sectors &&
+            cli_load_sectors(store, &request, run.panel, &no_sectors) != ASSAY_OK)
+            cli_message("no attribution to sectors: %s", no_sectors.message);
+        if (status == ASSAY_OK)
+            status = assay_report_document(run.result, &spec, out, err);
+    }
+    cli_run_reset(&run);
+    cli_request_reset(&request);
+    free(config);
+    free(sweep);
+    return status;
+}
+
+assay_status cli_report_document(assay_store *store, const char *const *ids, size_t n, char **out_document,
+                                 assay_error *err) {
+    size_t size = 0;
+    bool is_sweep = false;
+    assay_status status = ASSAY_OK;
+    *out_document = NULL;
+    FILE *out = open_memstream(out_document, &size);
+    if (out == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
+        status = cli_has_sweep(store, ids[i], &is_sweep, err);
+        if (status == ASSAY_OK && is_sweep && n > 1)
+            status = assay_error_set(err, ASSAY_E_ARGUMENT,
+                                     "%s is a sweep: report it alone, or name runs to compare", ids[i]);
+        if (status == ASSAY_OK && is_sweep) {
+            status = cli_stored_sweep_document(store, ids[i], out, err);
+            continue;
+        }
+        if (n > 1)
+            fputs(i == 0 ? "{\"assay\":{\"document\":1,\"version\":\"" ASSAY_VERSION
+                           "\"},\"kind\":\"comparison\",\"runs\":["
+                         : ",",
+                  out);
+        if (status == ASSAY_OK)
+            status = put_run(store, ids[i], out, err);
+        if (n > 1 && i + 1 == n)
+            fputs("]}", out);
+    }
+    bool is_good = ferror(out) == 0;
+    is_good = fclose(out) == 0 && is_good;
+    if (status == ASSAY_OK && !is_good)
+        status = no_memory(err);
+    if (status != ASSAY_OK) {
+        free(*out_document);
+        *out_document = NULL;
+    }
+    return status;
+}
+
+/* --- the list of all --- */
+
+enum { SPARK = 60 };
+
+static void put_text(FILE *out, const char *key, const char *text) {
+    fprintf(out, "\"%s\":", key);
+    if (text == NULL) {
+        fputs("null,", out);
+        return;
+    }
+    putc('"', out);
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\' || *at < 0x20)
+            fprintf(out, "\\u%04x", *at);
+        else
+            putc(*at, out);
+    }
+    fputs("\",", out);
+}
+
+static assay_status put_equity(assay_store *store, const char *run_id, FILE *out, assay_error *err) {
+    assay_table *t = NULL;
+    assay_status status = assay_store_sql(store,
+                                          "SELECT arg_max(total_value, n) FROM (SELECT total_value, "
+                                          "row_number() OVER (ORDER BY date) AS n, count(*) "
+                                          "OVER () AS total FROM backtest_metrics WHERE run_id = $1) GROUP "
+                                          "BY (n - 1) * 60 // total ORDER BY min(n)",
+                                          &run_id, 1, &t, err);
+    fputs("\"equity\":[", out);
+    for (size_t i = 0; status == ASSAY_OK && i < t->n_rows; i++) {
+        double value = cell_number(t, i, 0);
+        fprintf(out, isfinite(value) ? "%s%.6g" : "%snull", i == 0 ? "" : ",", value);
+    }
+    fputs("]", out);
+    assay_table_destroy(t);
+    return status;
+}
+
+static const char *const INDEX =
+    "SELECT run_id, strategy, CAST(CAST(start_date AS DATE) AS VARCHAR), CAST(CAST(end_date AS DATE) AS "
+    "VARCHAR), "
+    "CAST(timestamp AS VARCHAR), sweep_id, total_return_pct, sharpe_ratio, max_drawdown_pct, total_trades, "
+    "config LIKE '%\"walkforward\"%' FROM backtest_runs WHERE run_id IS NOT NULL AND (sweep_id IS NULL OR "
+    "fold IS "
+    "NOT NULL OR warnings IS NOT NULL) ORDER BY timestamp DESC, run_id";
+
+static assay_status put_index_row(assay_store *store, const assay_table *t, size_t row, cli_names *ids,
+                                  FILE *out, assay_error *err) {
+    static const char *const TEXTS[] = {"run_id",   "strategy",  "start_date",
+                                        "end_date", "timestamp", "sweep_id"};
+    static const char *const NUMBERS[] = {"total_return_pct", "sharpe_ratio", "max_drawdown_pct",
+                                          "total_trades"};
+    const char *const *cell = t->cells + row * t->n_columns;
+    bool is_joined = cell[10] != NULL && strcmp(cell[10], "true") == 0;
+    char file[200];
+    fputs(row == 0 ? "{" : ",{", out);
+    for (size_t i = 0; i < 6; i++)
+        put_text(out, TEXTS[i], cell[i]);
+    for (size_t i = 0; i < 4; i++) {
+        double value = cell_number(t, row, 6 + i);
+        fprintf(out, isfinite(value) ? "\"%s\":%.17g," : "\"%s\":null,", NUMBERS[i], value);
+    }
+    snprintf(file, sizeof file, "%s.html", cell[0]);
+    put_text(out, "file", is_joined ? NULL : file);
+    if (!is_joined && !cli_names_add(ids, cell[0], strlen(cell[0])))
+        return no_memory(err);
+    assay_status status = put_equity(store, cell[0], out, err);
+    putc('}', out);
+    return status;
+}
+
+assay_status cli_report_index(assay_store *store, cli_names *out_ids, char **out_document, assay_error *err) {
+    size_t size = 0;
+    bool has_runs = false;
+    assay_table *t = NULL;
+    *out_document = NULL;
+    assay_status status = cli_has_table(store, "backtest_runs", &has_runs, err);
+    if (status == ASSAY_OK && has_runs)
+        status = assay_store_sql(store, INDEX, NULL, 0, &t, err);
+    if (status != ASSAY_OK)
+        return status;
+    FILE *out = open_memstream(out_document, &size);
+    if (out == NULL) {
+        assay_table_destroy(t);
+        return no_memory(err);
+    }
+    fputs("{\"assay\":{\"document\":1,\"version\":\"" ASSAY_VERSION "\"},\"kind\":\"index\",\"runs\":[", out);
+    for (size_t i = 0; t != NULL && i < t->n_rows && status == ASSAY_OK; i++)
+        status = put_index_row(store, t, i, out_ids, out, err);
+    fputs("]}", out);
+    bool is_good = ferror(out) == 0;
+    is_good = fclose(out) == 0 && is_good;
+    if (status == ASSAY_OK && !is_good)
+        status = no_memory(err);
+    assay_table_destroy(t);
+    if (status != ASSAY_OK) {
+        free(*out_document);
+        *out_document = NULL;
+    }
+    return status;
+}
