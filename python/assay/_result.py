@@ -6,6 +6,7 @@ import html
 import io
 import json
 import math
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -357,33 +358,34 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         self.run_id, self.saved_in = name, str(db)
         return name
 
-    def tearsheet(self, path: str | Path, db: str | Path | None = None) -> Path:
-        """Writes a report of the run with the program `assay report`.
+    def tearsheet(self, path: str | Path) -> Path:
+        """Writes the report that the program `assay report` writes: metrics, charts, drawdowns, trades, attribution, warnings.
 
         Parameters
         ----------
         path : str or path
-            The file to write.
-        db : str or path, optional
-            The database in which the run is (or is then) stored; without it a temporary one is used.
+            The file: a page (.html) that needs no network, or what is in it (.json).
 
         Returns
         -------
         Path
-            The file.
+            The file. It is written as a whole or not at all.
         """
-        from ._program import program
-
         path = Path(path)
-        folder = str(db) if db is not None else self.saved_in
-        if folder is not None and folder == self.saved_in:
-            program("report", self.run_id, "--db", folder, "--out", str(path))
-        elif folder is not None:
-            program("report", self.save(folder), "--db", folder, "--out", str(path))
-        else:
-            with tempfile.TemporaryDirectory(prefix="assay-") as temporary:
-                self._run.save(temporary, self.run_id)
-                program("report", self.run_id, "--db", temporary, "--out", str(path))
+        if path.suffix.lower() not in (".html", ".htm", ".json"):
+            raise ValueError(
+                f"{path}: a tearsheet is .html or .json; of a stored run `assay report` also makes .pdf and .png"
+            )
+        text = self._run.document(path.suffix.lower() != ".json")
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
         return path
 
     def plot(self, figsize: tuple[float, float] = (10.0, 6.0)) -> Figure:

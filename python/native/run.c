@@ -548,6 +548,45 @@ static PyObject *save(PyObject *self, PyObject *args) {
     Py_END_ALLOW_THREADS return status == ASSAY_OK ? native_new_ref(Py_None) : native_raise(&err);
 }
 
+/* document(is_page): the tearsheet, as JSON or as an HTML page. */
+static PyObject *document(PyObject *self, PyObject *is_page) {
+    native_run_object *r = (native_run_object *)self;
+    char fingerprint[33], *json = NULL, *page = NULL;
+    size_t json_size = 0, page_size = 0;
+    bool wants_page = PyObject_IsTrue(is_page) == 1, is_whole = false;
+    assay_error err = {0};
+    assay_status status = ASSAY_E_NOMEM;
+    Py_BEGIN_ALLOW_THREADS
+    assay_panel_fingerprint(r->run.panel, fingerprint);
+    const assay_document_spec spec = {.run_id = r->run.run_id,
+                                      .config_json = r->run.config_json,
+                                      .parameters_json = r->run.parameters_json,
+                                      .data_fingerprint = fingerprint,
+                                      .data_fingerprint_then = fingerprint};
+    FILE *out = open_memstream(&json, &json_size);
+    if (out != NULL) {
+        status = assay_report_document(r->run.result, &spec, out, &err);
+        is_whole = fclose(out) == 0;
+    }
+    if (status == ASSAY_OK && is_whole && wants_page) {
+        out = open_memstream(&page, &page_size);
+        if (out != NULL)
+            assay_report_page(json, out);
+        is_whole = out != NULL && fclose(out) == 0;
+    }
+    Py_END_ALLOW_THREADS
+    PyObject *text = NULL;
+    if (status == ASSAY_OK && is_whole)
+        text = PyUnicode_DecodeUTF8(wants_page ? page : json, (Py_ssize_t)(wants_page ? page_size : json_size), "replace");
+    else if (status != ASSAY_OK && err.status != ASSAY_OK)
+        (void)native_raise(&err);
+    else
+        (void)PyErr_NoMemory();
+    free(json);
+    free(page);
+    return text;
+}
+
 static PyGetSetDef run_getters[] = {
     {"symbols", get_symbols, NULL, "Names in byte order.", NULL},
     {"timestamps", get_timestamps, NULL, "Microseconds since 1970 of every bar of the data.", NULL},
@@ -572,6 +611,7 @@ static PyMethodDef run_methods[] = {
     {"strategy_name", strategy_name, METH_O, "The name of a record's strategy."},
     {"reasons", reasons, METH_O, "The reasons of signals."},
     {"setting", setting, METH_O, "The text of a setting or parameter."},
+    {"document", document, METH_O, "The tearsheet as JSON, or as an HTML page."},
     {"save", save, METH_VARARGS, "Writes the tables of the run into a database."},
     {0},
 };

@@ -1,5 +1,6 @@
 """Runs over frames: the brief's examples, the shape of what they return, and every kind of input."""
 
+import json
 import math
 import threading
 
@@ -196,6 +197,37 @@ def test_positions_are_what_the_fills_leave(prices):
     close = prices.pivot_table(index=prices.index, columns="symbol", values="close_price", observed=True)
     value = (r.positions * close[r.positions.columns]).sum(axis=1)
     assert np.allclose(value, r.snapshots["net_exposure"], rtol=1e-9, atol=1e-6)
+
+
+def test_tearsheet_is_that_of_the_program(tmp_path, sample, program):
+    r = assay.run("momentum", db=sample)
+    r.save(sample)
+    program(
+        "report", r.run_id, "--db", sample, "--format", "json", "--out", tmp_path / "theirs.json", "--quiet"
+    )
+    ours = json.loads(r.tearsheet(tmp_path / "ours.json").read_text())
+    theirs = json.loads((tmp_path / "theirs.json").read_text())
+    assert ours["kind"] == theirs["kind"]
+    different = {key for key in set(ours) | set(theirs) if ours.get(key) != theirs.get(key)}
+    # the program knows of the database, such as sectors for the attribution
+    assert different <= {"attribution", "groups", "texts", "trades"} and len(ours) > 20, different
+
+    class Mine(assay.BaseStrategy):
+        def on_bar(self, view):
+            view.signals("BUY", view.close > 101)
+
+    page = BacktestEngine().run(Mine(), make_prices()).tearsheet(tmp_path / "mine.html").read_text()
+    assert page.startswith("<!") and "Mine" in page and page.rstrip().endswith("</html>")
+    with pytest.raises(ValueError, match="html or .json"):
+        r.tearsheet(tmp_path / "x.pdf")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.html", "ours.json", "theirs.json"]
+
+
+def test_plot_draws_without_pyplot(prices):
+    figure = BacktestEngine().run(MomentumStrategy(threshold=0.05), prices).plot()
+    above, below = figure.axes
+    assert len(above.lines[0].get_xdata()) == prices.index.nunique()
+    assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 # --- every kind of input ---
