@@ -556,8 +556,7 @@ static PyObject *document(PyObject *self, PyObject *is_page) {
     bool wants_page = PyObject_IsTrue(is_page) == 1, is_whole = false;
     assay_error err = {0};
     assay_status status = ASSAY_E_NOMEM;
-    Py_BEGIN_ALLOW_THREADS
-    assay_panel_fingerprint(r->run.panel, fingerprint);
+    Py_BEGIN_ALLOW_THREADS assay_panel_fingerprint(r->run.panel, fingerprint);
     const assay_document_spec spec = {.run_id = r->run.run_id,
                                       .config_json = r->run.config_json,
                                       .parameters_json = r->run.parameters_json,
@@ -574,10 +573,10 @@ static PyObject *document(PyObject *self, PyObject *is_page) {
             assay_report_page(json, out);
         is_whole = out != NULL && fclose(out) == 0;
     }
-    Py_END_ALLOW_THREADS
-    PyObject *text = NULL;
+    Py_END_ALLOW_THREADS PyObject *text = NULL;
     if (status == ASSAY_OK && is_whole)
-        text = PyUnicode_DecodeUTF8(wants_page ? page : json, (Py_ssize_t)(wants_page ? page_size : json_size), "replace");
+        text = PyUnicode_DecodeUTF8(wants_page ? page : json,
+                                    (Py_ssize_t)(wants_page ? page_size : json_size), "replace");
     else if (status != ASSAY_OK && err.status != ASSAY_OK)
         (void)native_raise(&err);
     else
