@@ -160,7 +160,7 @@ class BacktestEngine:
         texts = self._texts(
             rebalance_dates=rebalance_dates, start_date=start_date, end_date=end_date, benchmark=symbol
         )
-        panel = self._panel(prices_df, holdings_df, texts)
+        panel = self._panel(prices_df, holdings_df, texts).resampled(texts)
         frames = Beside(technical_df, fundamental_df, holdings_df, int(float(texts.get("lag_days", 90))))
         members = make_members(given, frames, panel)
         sectors: dict[str, str] = {} if holdings_df is None else sectors_of(holdings_df)
@@ -351,6 +351,7 @@ def set_benchmark(panel: Panel, benchmark: Any, texts: dict[str, str]) -> None:
         if isinstance(benchmark, Panel)
         else Panel(with_symbol(benchmark), signal_prices=panel.options[1])
     )
+    market = market.resampled(texts)
     if len(market.symbols) != 1:
         raise ConfigError(f"benchmark: expected prices of one symbol, not of {len(market.symbols)}")
     panel.native.set_benchmark(market.native, market.symbols[0])

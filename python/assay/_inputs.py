@@ -69,6 +69,9 @@ class Columns:
             self._arrays = {str(name): np.asarray(values) for name, values in data.items()}
             self._spread()
             names = list(self._arrays)
+            lengths = {name: len(values) for name, values in self._arrays.items()}
+            if len(set(lengths.values())) > 1:
+                raise DataError(f"{what}: the arrays have different lengths: {lengths}")
         else:
             raise TypeError(
                 f"{what}: expected a pandas, polars or pyarrow table or a dict of arrays, not {type(data).__name__}"
@@ -127,7 +130,10 @@ class Columns:
                 if isinstance(self._frame.index, pd.MultiIndex):
                     return self._frame.index.get_level_values(name)
                 return self._frame.index
-            return self._frame[name]
+            column = self._frame[name]
+            if isinstance(column, pd.DataFrame):
+                raise DataError(f"{self.what}: there are {column.shape[1]} columns '{name}'")
+            return column
         if self._arrow is not None:
             return self._arrow.column(name)
         return self._arrays[name]
@@ -140,13 +146,26 @@ class Columns:
             import pyarrow as pa
 
             if not pa.types.is_floating(values.type):
-                values = values.cast(pa.float64())
+                try:
+                    values = values.cast(pa.float64())
+                except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                    raise DataError(f"{self.what}: column '{name}': {error}") from error
             values = values.to_numpy(zero_copy_only=False)
         elif hasattr(values, "to_numpy"):
             if not (isinstance(values.dtype, np.dtype) and values.dtype.kind in "fiu"):
-                values = pd.to_numeric(values, errors="coerce" if values.isna().any() else "raise")
+                values = self._numbers(values, name)
             values = values.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.ascontiguousarray(values, dtype=np.float64)
+
+    def _numbers(self, values: Any, name: str) -> Any:
+        """Texts and other objects as numbers; an empty text is a missing value."""
+        if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
+            objects = values.astype(object)
+            values = objects.where(objects.notna() & (objects.astype(str).str.strip() != ""), np.nan)
+        try:
+            return values.astype(np.float64)  # pandas.to_numeric reads texts a little less exactly
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{self.what}: column '{name}': {error}") from error
 
     def times_us(self, name: str) -> Any:
         """A column of times as microseconds since 1970, UTC."""
@@ -329,6 +348,15 @@ class Panel:
         ):
             if self.report[key]:
                 warnings.warn(f"{self.report[key]} rows of prices {text}", AssayWarning, stacklevel=3)
+
+    def resampled(self, settings: dict[str, str]) -> Panel:
+        """The coarser bars that settings ask for (resample, session and what belongs to them); itself where they ask for none."""
+        native = _native.resample_panel(self.native, settings)
+        if native is None:
+            return self
+        panel = Panel.lent(native)
+        panel.report, panel.options, panel.frequency = self.report, self.options, self.frequency
+        return panel
 
     @classmethod
     def lent(cls, native: Any) -> Panel:

@@ -100,7 +100,7 @@ def verify(
     given = [as_strategy(s) for s in as_list(strategies)]
     sectors = {} if holdings_df is None else sectors_of(holdings_df)
     wanted = symbols if symbols is not None else symbols_of(holdings_df) if holdings_df is not None else None
-    panel = None if prices_df is None else engine._panel(prices_df, holdings_df, texts)
+    panel = None if prices_df is None else engine._panel(prices_df, holdings_df, texts).resampled(texts)
     beside = Beside(holdings=holdings_df)
     if panel is not None and sectors:
         panel.native.set_sectors([sectors.get(name) for name in panel.symbols])

@@ -149,6 +149,7 @@ static PyObject *enum_names(PyObject *module, PyObject *which) {
 
 static PyMethodDef functions[] = {
     {"build_panel", (PyCFunction)(void (*)(void))native_panel_build, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"resample_panel", native_resample, METH_VARARGS, NULL},
     {"codes", native_codes, METH_VARARGS, NULL},
     {"window", native_window, METH_VARARGS, NULL},
     {"run", (PyCFunction)(void (*)(void))native_run, METH_VARARGS | METH_KEYWORDS, NULL},

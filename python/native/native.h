@@ -160,6 +160,7 @@ PyObject *native_run(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *native_run_database(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *native_verify(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *native_panel_build(PyObject *module, PyObject *args, PyObject *keywords);
+PyObject *native_resample(PyObject *module, PyObject *args);
 PyObject *native_codes(PyObject *module, PyObject *args);
 PyObject *native_strategy_open(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *native_strategy_of_signals(PyObject *module, PyObject *args, PyObject *keywords);

@@ -513,3 +513,34 @@ PyObject *native_codes(PyObject *module, PyObject *args) {
         Py_CLEAR(names);
     return names;
 }
+
+/* --- coarser bars --- */
+
+/* resample_panel(panel, settings): the bars that the settings ask for, None where they ask for none. */
+PyObject *native_resample(PyObject *module, PyObject *args) {
+    PyObject *object, *settings, *key, *value;
+    Py_ssize_t at = 0;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!", &native_panel_type, &object, &PyDict_Type, &settings))
+        return NULL;
+    const assay_panel *panel = panel_of(object);
+    assay_config *config = NULL;
+    assay_panel *made = NULL;
+    assay_error err = {0};
+    assay_bars_spec bars;
+    assay_status status =
+        panel == NULL ? ASSAY_E_ARGUMENT : assay_config_create(assay_strategy_at(0), &config, &err);
+    while (status == ASSAY_OK && PyDict_Next(settings, &at, &key, &value)) {
+        const char *name = PyUnicode_AsUTF8(key), *text = name == NULL ? NULL : PyUnicode_AsUTF8(value);
+        status = text == NULL ? ASSAY_E_ARGUMENT : assay_config_set(config, name, text, &err);
+    }
+    bool makes_bars = status == ASSAY_OK && assay_config_bars(config, &bars);
+    if (makes_bars) {
+        Py_BEGIN_ALLOW_THREADS status = assay_panel_resample(panel, &bars, &made, &err);
+        Py_END_ALLOW_THREADS
+    }
+    assay_config_destroy(config);
+    if (status != ASSAY_OK)
+        return native_raise(&err);
+    return makes_bars ? (PyObject *)native_panel_create(made, false) : native_new_ref(Py_None);
+}

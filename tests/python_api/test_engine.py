@@ -404,6 +404,57 @@ def test_errors_say_what(prices, make, error, words):
     assert not issubclass(error, assay.AssayError) or isinstance(caught.value, assay.AssayError)
 
 
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (
+            lambda p: p.assign(close_price=p["close_price"].map(str).where(p.index != p.index[5], "abc")),
+            "close_price.*abc",
+        ),
+        (lambda p: pl.from_pandas(p.assign(close_price="x").reset_index()), "close_price"),
+        (lambda p: p.assign(symbol=p["symbol"].where(p.index != p.index[5])), "3 rows have no symbol"),
+        (lambda p: p.assign(frequency=["1d", "1h"] * (len(p) // 2)), "frequency .1d, 1h"),
+        (lambda p: p.assign(currency=["USD", "EUR"] * (len(p) // 2)), "currency"),
+        (lambda p: pd.concat([p, p[["close_price"]]], axis=1), "2 columns 'close_price'"),
+        (
+            lambda p: {"timestamp": p.index.to_numpy(), "symbol": np.array(["A"]), "close": np.ones(3)},
+            "different lengths",
+        ),
+        (
+            lambda p: p.reset_index().assign(timestamp=lambda f: f["timestamp"].where(f.index != 4)),
+            "1 rows have no time",
+        ),
+    ],
+)
+def test_input_that_cannot_be_read(prices, make, words):
+    with pytest.raises(assay.DataError, match=words):
+        BacktestEngine().run("momentum", make(prices))
+
+
+def test_texts_of_numbers_are_numbers(prices):
+    texts = prices.assign(
+        close_price=prices["close_price"].map(repr), volume=prices["volume"].astype("Int64")
+    )
+    assert BacktestEngine().run("momentum", texts).run_id == BacktestEngine().run("momentum", prices).run_id
+    empty = texts.assign(
+        open_price=prices["open_price"].map(repr).where(prices.index != prices.index[5], " ")
+    )
+    assert len(BacktestEngine().run("momentum", empty)["equity_curve"]) == 121
+
+
+def test_coarser_bars(prices, users_db):
+    market = ParquetDB(users_db).read_prices()
+    ours = BacktestEngine(resample="1w").run(MomentumStrategy(lookback=3, threshold=0.01), market)
+    theirs = assay.run(
+        MomentumStrategy(lookback=3, threshold=0.01), db=users_db, resample="1w", symbols=ours.symbols
+    )
+    assert len(ours["equity_curve"]) == 13 and ours["metrics"]["total_trades"] > 0
+    assert ours["equity_curve"] == theirs["equity_curve"]
+    assert ours.run_id == theirs.run_id
+    market = prices[prices["symbol"] == "MSFT"]["close_price"]
+    BacktestEngine(resample="1w").run(assay.PortfolioBetaStrategy(lookback=5), prices, benchmark=market)
+
+
 def test_bad_rows_that_are_dropped_are_said(prices):
     twice = pd.concat([prices, prices.iloc[:2]])
     with pytest.warns(assay.AssayWarning, match="2 rows of prices were bad"):
