@@ -75,6 +75,10 @@ ASSAY_API bool assay_config_bars(const assay_config *config, assay_bars_spec *ou
 /* The same of the bars that strategies see (signal_frequency). False: those of the run. */
 ASSAY_API bool assay_config_signal_bars(const assay_config *config, assay_bars_spec *out_spec);
 
+/* Asks `go_on` before every few bars of a run with this configuration, in the thread that runs it; false ends the run with
+ * ASSAY_E_CANCELLED. A copy of the configuration asks as well. NULL: nobody is asked. */
+ASSAY_API void assay_config_set_watch(assay_config *config, bool (*go_on)(void *context), void *context);
+
 /* Checks the settings together (an inverted period, say). ASSAY_E_CONFIG. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_config_check(const assay_config *config, assay_error *err);
 

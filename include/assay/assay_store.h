@@ -21,6 +21,9 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_store_open(const char *folder, bool
 ASSAY_API void assay_store_close(assay_store *store);               /* NULL: nothing */
 ASSAY_API const char *assay_store_folder(const assay_store *store); /* as it was given */
 
+/* Ends what the store's connection is doing, if anything; from any thread. That call then fails. */
+ASSAY_API void assay_store_interrupt(assay_store *store);
+
 /* Which part of the prices table a run needs. */
 typedef struct assay_load_spec {
     const char *const *symbols; /* NULL: every symbol */

@@ -273,16 +273,12 @@ typedef struct run_batch {
     const char *frequency;
 } run_batch;
 
-/* Run number `unit` of a batch, on any thread. */
-static assay_status run_one(void *context, unsigned worker, size_t unit, assay_error *err) {
-    const run_batch *batch = context;
-    const cli_request *request = &batch->requests[unit];
-    cli_run *run = &batch->runs[unit];
+assay_status cli_run_panel(const cli_request *request, const char *frequency, cli_run *run,
+                           assay_error *err) {
     int64_t begin = clock_us(CLOCK_MONOTONIC);
-    (void)worker;
-    assay_status status = assay_report_config_json(request->config, cli_universe(request),
-                                                   batch->frequency[0] == '\0' ? NULL : batch->frequency,
-                                                   &run->config_json, err);
+    assay_status status =
+        assay_report_config_json(request->config, cli_universe(request),
+                                 frequency[0] == '\0' ? NULL : frequency, &run->config_json, err);
     if (status == ASSAY_OK)
         status = assay_report_parameters_json(request->config, &run->parameters_json, err);
     if (status == ASSAY_OK)
@@ -293,6 +289,13 @@ static assay_status run_one(void *context, unsigned worker, size_t unit, assay_e
         name_run(run, run->panel, assay_config_strategy(request->config)->name);
     run->duration_ms = (clock_us(CLOCK_MONOTONIC) - begin) / 1000;
     return status;
+}
+
+/* Run number `unit` of a batch, on any thread. */
+static assay_status run_one(void *context, unsigned worker, size_t unit, assay_error *err) {
+    const run_batch *batch = context;
+    (void)worker;
+    return cli_run_panel(&batch->requests[unit], batch->frequency, &batch->runs[unit], err);
 }
 
 /* Whether a strategy reads more than prices: then its panel has more, and another fingerprint. */

@@ -22,6 +22,11 @@ ASSAY_NODISCARD assay_status cli_load_panel(assay_store *store, const cli_reques
                                             assay_panel **out_panel, char *out_frequency,
                                             size_t frequency_size, assay_error *err);
 
+/* Runs the request over the panel that the run has already; its result, texts, id and duration are the run's. Reset it in
+ * success and failure. `frequency`: of the panel's bars, or "". */
+ASSAY_NODISCARD assay_status cli_run_panel(const cli_request *request, const char *frequency, cli_run *run,
+                                           assay_error *err);
+
 /* Sets the panel's sectors: those that were given; else those of the database's own holdings.csv; then those of its
  * fundamentals. */
 ASSAY_NODISCARD assay_status cli_load_sectors(assay_store *store, const cli_request *request,

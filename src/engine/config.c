@@ -115,6 +115,11 @@ static bool copy_dates(const assay_date_list *from, assay_date_list *to) {
     return to->us != NULL || from->n == 0;
 }
 
+void assay_config_set_watch(assay_config *config, bool (*go_on)(void *context), void *context) {
+    config->go_on = go_on;
+    config->go_on_context = context;
+}
+
 assay_status assay_config_copy(const assay_config *config, assay_config **out_copy, assay_error *err) {
     const assay_settings *from = &config->settings;
     assay_config *copy = malloc(size_of_config(config->strategy));

@@ -53,6 +53,8 @@ typedef struct assay_settings {
 struct assay_config {
     const assay_strategy *strategy;
     assay_settings settings;
+    bool (*go_on)(void *context); /* false ends a run; NULL: nobody is asked */
+    void *go_on_context;
     double params[]; /* the strategy's n_params values */
 };
 

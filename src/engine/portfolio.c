@@ -174,10 +174,20 @@ assay_status assay_portfolio_step(assay_portfolio *p, size_t t, assay_error *err
     return assay_snapshot_take(p, t, err);
 }
 
+enum { WATCHED_BARS = 64 }; /* a run is asked whether to go on before each so many */
+
+static bool goes_on(const assay_portfolio *p, size_t t) {
+    const assay_config *config = p->config;
+    return config->go_on == NULL || (t - p->market->first_bar) % WATCHED_BARS != 0 ||
+           config->go_on(config->go_on_context);
+}
+
 assay_status assay_portfolio_run(assay_portfolio *p, assay_error *err) {
     const size_t block = assay_memory_used().block_bars; /* 0: what is behind goes back by itself (block.h) */
     size_t until = block == 0 ? SIZE_MAX : p->market->first_bar + block;
     for (size_t t = p->market->first_bar; t <= p->market->last_bar; t++) {
+        if (!goes_on(p, t))
+            return assay_error_set(err, ASSAY_E_CANCELLED, "the run was stopped");
         assay_status status = assay_portfolio_step(p, t, err);
         if (status != ASSAY_OK)
             return status;

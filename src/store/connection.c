@@ -173,6 +173,10 @@ const char *assay_store_folder(const assay_store *store) {
     return store->folder;
 }
 
+void assay_store_interrupt(assay_store *store) {
+    duckdb_interrupt(store->connection);
+}
+
 void assay_store_close(assay_store *store) {
     if (store == NULL) {
         return;

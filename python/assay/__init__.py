@@ -1,0 +1,77 @@
+"""Assay: a portfolio backtesting engine.
+
+`BacktestEngine` runs strategies over data frames and databases, in C; `BaseStrategy` is the base of strategies in Python.
+"""
+
+from ._analyzer import BacktestAnalyzer
+from ._database import BacktestDataLoader, ParquetDB
+from ._engine import BacktestEngine, run
+from ._errors import (
+    ArgumentError,
+    AssayError,
+    AssayWarning,
+    CancelledError,
+    ConfigError,
+    DataError,
+    InternalError,
+    NotFoundError,
+    OutOfMemoryError,
+    StorageError,
+    StrategyError,
+)
+from ._inputs import Panel
+from ._native import version as __version__
+from ._program import program
+from ._result import BacktestResult
+from ._strategies import (
+    BaseStrategy,
+    MeanReversionStrategy,
+    MomentumStrategy,
+    NativeStrategy,
+    PortfolioBetaStrategy,
+    SectorRotationStrategy,
+    SignalsStrategy,
+    strategy,
+)
+from ._types import OrderType, PortfolioSnapshot, Signal, SignalAction, Trade
+from ._verify import VerifyReport, verify
+from ._view import BarView
+
+__all__ = [
+    "ArgumentError",
+    "AssayError",
+    "AssayWarning",
+    "BacktestAnalyzer",
+    "BacktestDataLoader",
+    "BacktestEngine",
+    "BacktestResult",
+    "BarView",
+    "BaseStrategy",
+    "CancelledError",
+    "ConfigError",
+    "DataError",
+    "InternalError",
+    "MeanReversionStrategy",
+    "MomentumStrategy",
+    "NativeStrategy",
+    "NotFoundError",
+    "OrderType",
+    "OutOfMemoryError",
+    "Panel",
+    "ParquetDB",
+    "PortfolioBetaStrategy",
+    "PortfolioSnapshot",
+    "SectorRotationStrategy",
+    "Signal",
+    "SignalAction",
+    "SignalsStrategy",
+    "StorageError",
+    "StrategyError",
+    "Trade",
+    "VerifyReport",
+    "__version__",
+    "program",
+    "run",
+    "strategy",
+    "verify",
+]

@@ -1,0 +1,69 @@
+"""Columns beside prices, as they were known at each bar, for strategies that read them in C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from . import _native
+from ._adapter import KnownRows
+from ._inputs import SYMBOL_NAMES, Panel
+
+DAY_NS = 86_400_000_000_000
+
+
+def add_columns(
+    panel: Panel,
+    members: list[tuple[Any, dict[str, str]]],
+    technical: Any,
+    fundamental: Any,
+    texts: Mapping[str, str],
+) -> None:
+    """Adds the columns that the strategies read to the panel: of technical_df, else of fundamental_df.
+
+    A value holds from when it is known (available_at, filing_date, or its timestamp; of fundamental_df `lag_days` later) until
+    the next, at most `max_age_days`.
+    """
+    wanted: dict[str, None] = {}
+    for strategy, _ in members:
+        if isinstance(strategy, _native.Strategy):
+            wanted.update(dict.fromkeys(strategy.columns))
+    if not wanted:
+        return
+    max_age_ns = int(texts.get("max_age_days", "400")) * DAY_NS
+    sources = [
+        KnownRows(technical, "technical_df", 0),
+        KnownRows(fundamental, "fundamental_df", int(texts.get("lag_days", "90"))),
+    ]
+    ends = np.frombuffer(panel.native.bar_ends, dtype=np.int64) * 1000
+    for name in wanted:
+        source = next((s for s in sources if s.frame_has(name)), None)
+        if source is not None:
+            panel.native.add_column(name, as_known(source, name, panel, ends, max_age_ns))
+
+
+def as_known(rows: KnownRows, name: str, panel: Panel, ends_ns: Any, max_age_ns: int) -> Any:
+    """A column by bar and symbol: the newest value (by timestamp) that is known before each bar's end."""
+    values = rows.matrix[rows.floats.index(rows.float_name(name))]
+    symbols, codes = rows.symbols(SYMBOL_NAMES)
+    numbers = {text: i for i, text in enumerate(symbols)}
+    out = np.full((panel.native.n_bars, len(panel.symbols)), np.nan)
+    finite = np.isfinite(values)
+    for s, symbol in enumerate(panel.symbols):
+        code = numbers.get(symbol)
+        if code is None:
+            continue
+        own = np.flatnonzero((codes == code) & finite)
+        if len(own) == 0:
+            continue
+        known, stamped = rows.known_ns[own], rows.index[own]
+        newest = np.maximum.accumulate(stamped)
+        best = np.maximum.accumulate(np.where(stamped >= newest, np.arange(len(own)), 0))
+        at = np.searchsorted(known, ends_ns, side="left") - 1
+        good = at >= 0
+        chosen = best[np.maximum(at, 0)]
+        good &= ends_ns - known[chosen] <= max_age_ns
+        out[good, s] = values[own[chosen[good]]]
+    return out

@@ -1,0 +1,568 @@
+"""Databases: folders of Parquet tables, and the loader that fetches what a backtest needs."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+import pandas as pd
+
+from ._engine import database_folder
+from ._errors import AssayWarning, DataError, NotFoundError
+from ._inputs import SYMBOL_NAMES, TIME_NAMES
+
+PATH = Union[str, Path]
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+AGGREGATES = {
+    "first": ("open_price",),
+    "max": ("high_price",),
+    "min": ("low_price",),
+    "last": ("close_price",),
+    "sum": ("volume",),
+}
+FREQUENCIES = {
+    "D": "1d",
+    "W": "1w",
+    "M": "1mo",
+    "ME": "1mo",
+    "Q": "1q",
+    "QE": "1q",
+    "Y": "1y",
+    "YE": "1y",
+    "A": "1y",
+}
+
+
+class ParquetDB:
+    """A database folder, as the program `assay` reads and writes it.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        The folder; without it $ASSAY_DB, else "db".
+    """
+
+    def __init__(self, folder: PATH | None = None) -> None:
+        self.folder = Path(database_folder(folder))
+
+    # --- reading ---
+
+    def read_prices(
+        self,
+        symbols: Sequence[str] | None = None,
+        start_date: Any = None,
+        end_date: Any = None,
+        frequency: str | None = None,
+    ) -> pd.DataFrame:
+        """Bars, each once: of several rows of a symbol and time the newest `updated_at` counts.
+
+        Parameters
+        ----------
+        symbols : sequence of str, optional
+            These alone.
+        start_date, end_date : date-like, optional
+            Both included.
+        frequency : str, optional
+            Which, where the table has several.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by timestamp, with symbol, open_price, high_price, low_price, close_price, volume and further columns;
+            with split_coefficient and dividend_amount where the database has the table corporate_actions.
+
+        Notes
+        -----
+        Pay dates, spin-offs, and the tables universe, delistings and symbol_changes cannot stand in such a frame (a warning
+        says where there are any): `BacktestEngine.run_database` reads them.
+        """
+        frame = self.read_table("prices", symbols, start_date, end_date)
+        if frequency is not None and "frequency" in frame.columns:
+            frame = frame[frame["frequency"] == frequency]
+        others = [name for name in ("universe", "delistings", "symbol_changes") if self.files(name)]
+        if others:
+            warnings.warn(
+                f"{self.folder}: the frame does not have what the tables {', '.join(others)} say; "
+                "BacktestEngine.run_database reads them",
+                AssayWarning,
+                stacklevel=2,
+            )
+        return with_actions(
+            newest(frame, ("frequency",)), self.read_table("corporate_actions", symbols, missing_ok=True)
+        )
+
+    def read_technical_analysis(
+        self, symbols: Sequence[str] | None = None, start_date: Any = None, end_date: Any = None
+    ) -> pd.DataFrame:
+        """Rows of the table technical_analysis; empty where there is none.
+
+        Parameters
+        ----------
+        symbols : sequence of str, optional
+            These alone.
+        start_date, end_date : date-like, optional
+            Both included.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by timestamp.
+        """
+        return newest(
+            self.read_table("technical_analysis", symbols, start_date, end_date, missing_ok=True),
+            ("frequency",),
+        )
+
+    def read_fundamental_analysis(
+        self, symbols: Sequence[str] | None = None, start_date: Any = None, end_date: Any = None
+    ) -> pd.DataFrame:
+        """Rows of the table fundamental_analysis; empty where there is none.
+
+        Parameters
+        ----------
+        symbols : sequence of str, optional
+            These alone.
+        start_date, end_date : date-like, optional
+            Both included, of the timestamp.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by timestamp.
+        """
+        return newest(
+            self.read_table("fundamental_analysis", symbols, start_date, end_date, missing_ok=True),
+            ("frequency", "available_at", "filing_date"),
+        )
+
+    def read_table(
+        self,
+        table: str,
+        symbols: Sequence[str] | None = None,
+        start_date: Any = None,
+        end_date: Any = None,
+        columns: Sequence[str] | None = None,
+        missing_ok: bool = False,
+    ) -> pd.DataFrame:
+        """Rows of any table.
+
+        Parameters
+        ----------
+        table : str
+            Its name: a folder of Parquet files at any depth.
+        symbols : sequence of str, optional
+            These alone, where the table has a symbol.
+        start_date, end_date : date-like, optional
+            Both included, where the table has a timestamp.
+        columns : sequence of str, optional
+            These alone.
+        missing_ok : bool
+            An empty frame where there is no such table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by timestamp where there is one, in its order.
+        """
+        import pyarrow as pa
+
+        files = self.files(table)
+        if not files:
+            if missing_ok:
+                return pd.DataFrame()
+            raise NotFoundError(f"{self.folder}: there is no table '{table}'")
+        parts = [read_file(path, symbols, start_date, end_date, columns) for path in files]
+        parts = [part for part in parts if part.num_rows > 0] or parts[:1]
+        frame: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        time = next((name for name in frame.columns if name.lower() in TIME_NAMES), None)
+        if time is None:
+            return frame
+        times = pd.DatetimeIndex(pd.to_datetime(frame.pop(time), utc=True)).tz_localize(None)
+        frame.index = times.astype("datetime64[ns]").rename("timestamp")
+        symbol = next((name for name in frame.columns if name.lower() in SYMBOL_NAMES), None)
+        keys = (frame.index,) if symbol is None else (frame[symbol].astype(str).to_numpy(), frame.index)
+        ordered: pd.DataFrame = frame.iloc[np.lexsort(keys)]
+        return ordered
+
+    def files(self, table: str) -> list[Path]:
+        """The files of a table in their order: numbers in names count as numbers.
+
+        Parameters
+        ----------
+        table : str
+            Its name.
+
+        Returns
+        -------
+        list of Path
+            Empty where there is no such table.
+        """
+        root = self.folder / table
+        found = [
+            path
+            for path in root.rglob("*.parquet")
+            if not any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+        ]
+        return sorted(found, key=lambda path: natural(path.relative_to(root).as_posix()))
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that there are."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_"))
+        )
+
+    # --- writing ---
+
+    def upsert_backtest_runs(self, frame: pd.DataFrame) -> None:
+        """Writes rows of backtest_runs; those of a run_id that is there already replace it.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            With the column run_id.
+        """
+        self._upsert("backtest_runs", frame)
+
+    def upsert_backtest_trades(self, frame: pd.DataFrame) -> None:
+        """Writes rows of backtest_trades; those of a run_id that is there already replace it.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            With the column run_id.
+        """
+        self._upsert("backtest_trades", frame)
+
+    def upsert_backtest_metrics(self, frame: pd.DataFrame) -> None:
+        """Writes rows of backtest_metrics; those of a run_id that is there already replace it.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            With the column run_id.
+        """
+        self._upsert("backtest_metrics", frame)
+
+    def _upsert(self, table: str, frame: pd.DataFrame) -> None:
+        if len(frame) == 0:
+            return
+        if "run_id" not in frame.columns:
+            raise DataError(
+                f"{table}: the rows need the column 'run_id'; there are {', '.join(map(str, frame.columns))}"
+            )
+        for run_id, rows in frame.groupby("run_id", sort=False):
+            self._write_run(table, str(run_id), rows)
+
+    def _write_run(self, table: str, run_id: str, rows: pd.DataFrame) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if RUN_ID.fullmatch(run_id) is None:
+            raise DataError(
+                f"{table}: run_id '{run_id}': 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit"
+            )
+        root = self.folder / table
+        root.mkdir(parents=True, exist_ok=True)
+        earlier = [path for path in root.rglob(f"{run_id}.parquet") if path.parent != root]
+        data = pa.Table.from_pandas(
+            rows.reset_index(drop=True), preserve_index=False
+        ).replace_schema_metadata(None)
+        handle, temporary = tempfile.mkstemp(prefix=f".{run_id}-", suffix=".tmp", dir=root)
+        os.close(handle)
+        try:
+            pq.write_table(with_microseconds(data), temporary)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, root / f"{run_id}.parquet")
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        for path in earlier:
+            path.unlink(missing_ok=True)
+
+    def __repr__(self) -> str:
+        return f"ParquetDB({str(self.folder)!r})"
+
+
+def natural(text: str) -> list[Any]:
+    """A key that orders numbers in names as numbers."""
+    return [
+        (1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", text) if part
+    ]
+
+
+def with_microseconds(table: Any) -> Any:
+    """Times of a table in microseconds without a zone, as the database has them."""
+    import pyarrow as pa
+
+    for i, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and (field.type.unit != "us" or field.type.tz is not None):
+            column = (
+                table.column(i).cast(pa.timestamp("us", field.type.tz), safe=False).cast(pa.timestamp("us"))
+            )
+            table = table.set_column(i, field.name, column)
+    return table
+
+
+def read_file(path: Path, symbols: Any, start: Any, end: Any, columns: Any) -> Any:
+    """The rows of one file that are wanted, as an arrow table."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            time = next((name for name in names if name.lower() in TIME_NAMES), None)
+            symbol = next((name for name in names if name.lower() in SYMBOL_NAMES), None)
+            wanted = None if columns is None else [n for n in names if n in set(columns) | {time, symbol}]
+            table = file.read(columns=wanted)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: {error}") from error
+    for i, field in enumerate(table.schema):  # files of one table may have texts in either form
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
+    table = with_microseconds(table)
+    keep = None
+    if symbols is not None and symbol is not None:
+        texts = table.column(symbol).cast(pa.string())
+        keep = pc.is_in(texts, pa.array([str(s) for s in symbols]))
+    if time is not None and (start is not None or end is not None):
+        times = table.column(time).cast(pa.timestamp("us")).cast(pa.int64())  # of dates and texts, too
+        for bound, inside in ((start, pc.greater_equal), (end, pc.less_equal)):
+            if bound is not None:
+                part = inside(times, pa.scalar(bound_us(bound, bound is end)))
+                keep = part if keep is None else pc.and_(keep, part)
+    return table if keep is None else table.filter(keep)
+
+
+def bound_us(bound: Any, is_end: bool) -> int:
+    """A date as microseconds since 1970; a day that ends a period is meant whole."""
+    time = pd.Timestamp(bound)
+    time = time.tz_convert("UTC").tz_localize(None) if time.tzinfo is not None else time
+    if is_end and time == time.normalize():
+        time += pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+    return time.value // 1000
+
+
+def newest(frame: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
+    """Of rows with one symbol, time and keys the one with the newest updated_at (else created_at), else the last."""
+    symbol = next((name for name in frame.columns if name.lower() in SYMBOL_NAMES), None)
+    if len(frame) == 0 or symbol is None:
+        return frame
+    parts = pd.DataFrame({"time": frame.index, "symbol": frame[symbol].astype(str).to_numpy()})
+    for key in keys:
+        if key in frame.columns:
+            parts[key] = frame[key].to_numpy()
+    if not parts.duplicated().any():
+        return frame
+    version = next((name for name in ("updated_at", "created_at") if name in frame.columns), None)
+    order = np.arange(len(frame))
+    if version is not None:
+        stamps = (
+            pd.DatetimeIndex(pd.to_datetime(frame[version], utc=True))
+            .tz_localize(None)
+            .to_numpy()
+            .astype("M8[us]")
+        )
+        order = np.lexsort((order, stamps.view(np.int64)))
+    keep = ~parts.iloc[order].duplicated(keep="last").to_numpy()
+    return frame.iloc[np.sort(order[keep])]
+
+
+def with_actions(prices: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
+    """Prices with the splits and dividends of corporate_actions, each at its symbol's first row at or after the ex-date.
+
+    A row that has a split or dividend of its own keeps it.
+    """
+    if len(actions) == 0 or len(prices) == 0:
+        return prices
+    if "new_symbol" in actions.columns and actions["new_symbol"].notna().any():
+        warnings.warn(
+            "spin-offs cannot stand in a frame of prices and were left out", AssayWarning, stacklevel=3
+        )
+    symbols = prices["symbol"].astype(str).to_numpy()
+    times = pd.DatetimeIndex(prices.index).to_numpy().astype("M8[ns]")
+    split, dividend = own_events(prices, "split_coefficient", 1.0), own_events(prices, "dividend_amount", 0.0)
+    has_own = (split != 1.0) | (dividend != 0.0)
+    rows_of = {name: np.flatnonzero(symbols == name) for name in np.unique(symbols)}
+    actions = actions.drop_duplicates()
+    ex_dates = (
+        pd.DatetimeIndex(pd.to_datetime(actions["ex_date"], utc=True))
+        .tz_localize(None)
+        .to_numpy()
+        .astype("M8[ns]")
+    )
+    ratios, cash = own_events(actions, "split_ratio", 1.0), own_events(actions, "cash_dividend", 0.0)
+    order = np.argsort(ex_dates, kind="stable")
+    names = actions["symbol"].astype(str).to_numpy()
+    for i in order:
+        rows = rows_of.get(names[i], np.empty(0, dtype=np.intp))
+        at = int(np.searchsorted(times[rows], ex_dates[i]))
+        if len(rows) == 0 or at == len(rows) or ex_dates[i] < times[rows[0]]:
+            continue
+        row = rows[at]
+        if not has_own[row]:
+            dividend[row] = dividend[row] / ratios[i] + cash[i]
+            split[row] *= ratios[i]
+    return prices.assign(split_coefficient=split, dividend_amount=dividend)
+
+
+def own_events(frame: pd.DataFrame, column: str, none: float) -> Any:
+    """A column of ratios or amounts, with `none` where there is nothing."""
+    if column not in frame.columns:
+        return np.full(len(frame), none)
+    values = pd.to_numeric(frame[column]).to_numpy(dtype=np.float64, copy=True)
+    values[np.isnan(values) | (values == 0)] = none
+    return values
+
+
+class BacktestDataLoader:
+    """Loads what a backtest needs.
+
+    Parameters
+    ----------
+    parquet_db : str, path, ParquetDB or object, optional
+        A database folder, a `ParquetDB`, or any object with `read_prices`, `read_technical_analysis` and
+        `read_fundamental_analysis`, or with `read_table(name, ...)` alone. Without it $ASSAY_DB, else "db".
+    """
+
+    def __init__(self, parquet_db: Any = None) -> None:
+        is_folder = parquet_db is None or isinstance(parquet_db, (str, Path))
+        self.db: Any = ParquetDB(parquet_db) if is_folder else parquet_db
+        if not hasattr(self.db, "read_prices") and not hasattr(self.db, "read_table"):
+            raise TypeError(f"{type(self.db).__name__} has neither read_prices nor read_table")
+
+    def load_backtest_data(
+        self, symbols: Sequence[str], start_date: Any = None, end_date: Any = None, resample_freq: str = "D"
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Loads prices, technical and fundamental data.
+
+        Parameters
+        ----------
+        symbols : sequence of str
+            Ticker symbols.
+        start_date, end_date : date-like, optional
+            Both included.
+        resample_freq : {"D", "W", "M", "Q", "Y"}
+            Coarser bars to make: open first, high max, low min, close last, volume sum.
+
+        Returns
+        -------
+        tuple of pandas.DataFrame
+            (prices_df, technical_df, fundamental_df), each indexed by timestamp.
+        """
+        wanted = [str(s) for s in symbols]
+        prices = self._read("read_prices", "prices", wanted, start_date, end_date)
+        if prices is None or len(prices) == 0:
+            raise NotFoundError(
+                f"there are no prices of {', '.join(wanted[:10])} from {start_date} to {end_date}"
+            )
+        found = set(prices["symbol"].astype(str)) if "symbol" in prices.columns else set(wanted)
+        absent = [name for name in wanted if name not in found]
+        if absent:
+            warnings.warn(f"there are no prices of {', '.join(absent[:10])}", AssayWarning, stacklevel=2)
+        technical = self._read("read_technical_analysis", "technical_analysis", wanted, start_date, end_date)
+        fundamental = self._read(
+            "read_fundamental_analysis", "fundamental_analysis", wanted, start_date, end_date
+        )
+        if resample_freq != "D":
+            prices, technical = resample_bars(prices, resample_freq), resample_last(technical, resample_freq)
+        return prices, technical, fundamental
+
+    def _read(self, method: str, table: str, symbols: list[str], start: Any, end: Any) -> pd.DataFrame:
+        reader = getattr(self.db, method, None)
+        if reader is not None:
+            frame = reader(symbols=symbols, start_date=start, end_date=end)
+        else:
+            frame = call_read_table(self.db.read_table, table, symbols, start, end, table != "prices")
+        return (
+            frame
+            if isinstance(frame, pd.DataFrame)
+            else pd.DataFrame()
+            if frame is None
+            else to_pandas(frame)
+        )
+
+
+def to_pandas(frame: Any) -> pd.DataFrame:
+    """A frame of another kind as one of pandas."""
+    return frame.to_pandas()  # type: ignore[no-any-return]
+
+
+def call_read_table(
+    read_table: Any, table: str, symbols: list[str], start: Any, end: Any, missing_ok: bool
+) -> Any:
+    """Reads through a user's read_table, which may take no more than the table's name."""
+    try:
+        try:
+            frame = read_table(table, symbols=symbols, start_date=start, end_date=end)
+        except TypeError:
+            frame = read_table(table)
+    except (FileNotFoundError, KeyError, NotFoundError):
+        if missing_ok:
+            return pd.DataFrame()
+        raise
+    if frame is None or len(frame) == 0:
+        return pd.DataFrame()
+    return choose_rows(frame if isinstance(frame, pd.DataFrame) else to_pandas(frame), symbols, start, end)
+
+
+def choose_rows(frame: pd.DataFrame, symbols: list[str], start: Any, end: Any) -> pd.DataFrame:
+    """The rows of some symbols and a period, indexed by timestamp."""
+    time = next((name for name in frame.columns if str(name).lower() in TIME_NAMES), None)
+    if time is not None:
+        frame = frame.set_index(
+            pd.DatetimeIndex(pd.to_datetime(frame[time], utc=True)).tz_localize(None)
+        ).drop(columns=time)
+        frame.index.name = "timestamp"
+    symbol = next((name for name in frame.columns if str(name).lower() in SYMBOL_NAMES), None)
+    keep = np.ones(len(frame), dtype=bool)
+    if symbol is not None:
+        keep &= frame[symbol].astype(str).isin(symbols).to_numpy()
+    if isinstance(frame.index, pd.DatetimeIndex):
+        if start is not None:
+            keep &= frame.index >= pd.Timestamp(bound_us(start, False), unit="us")
+        if end is not None:
+            keep &= frame.index <= pd.Timestamp(bound_us(end, True), unit="us")
+    return newest(frame[keep], ("frequency",)).sort_index(kind="stable")
+
+
+def pandas_frequency(freq: str) -> str:
+    """A frequency as a period of pandas."""
+    if freq.upper() not in FREQUENCIES:
+        raise ValueError(f"resample_freq '{freq}' is none of D, W, M, Q, Y")
+    return freq.upper()[0] if freq.upper()[0] != "A" else "Y"
+
+
+def resample_bars(prices: pd.DataFrame, freq: str) -> pd.DataFrame:
+    """Bars of a coarser frequency, each at the time of its last day."""
+    period = pd.DatetimeIndex(prices.index).to_period(pandas_frequency(freq))
+    names = {
+        column: how for how, columns in AGGREGATES.items() for column in columns if column in prices.columns
+    }
+    others = {c: "last" for c in prices.columns if c not in names and c != "symbol"}
+    frame = prices.assign(timestamp=prices.index)
+    groups = frame.groupby([frame["symbol"].astype(str).to_numpy(), period], sort=True)
+    bars = groups.agg({**names, **others, "timestamp": "last"})
+    bars.insert(0, "symbol", bars.index.get_level_values(0))
+    return bars.set_index("timestamp").sort_index(kind="stable")
+
+
+def resample_last(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
+    """The last row of each symbol and period: what is known at its end."""
+    if len(frame) == 0 or "symbol" not in frame.columns:
+        return frame
+    period = pd.DatetimeIndex(frame.index).to_period(pandas_frequency(freq))
+    kept = (
+        frame.assign(timestamp=frame.index).groupby([frame["symbol"].astype(str).to_numpy(), period]).tail(1)
+    )
+    return kept.set_index("timestamp").sort_index(kind="stable")

@@ -1,0 +1,445 @@
+"""Prices of any kind of frame as a panel of the C library."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import _native
+from ._errors import AssayWarning, ConfigError, DataError, NotFoundError
+
+# What columns are called: the database's name first.
+TIME_NAMES = ("timestamp", "date", "datetime", "time")
+SYMBOL_NAMES = ("symbol", "sym", "ticker")
+PRICE_NAMES = {
+    "open": ("open_price", "open"),
+    "high": ("high_price", "high"),
+    "low": ("low_price", "low"),
+    "close": ("close_price", "close"),
+    "volume": ("volume",),
+    "dividend": ("dividend_amount", "dividend", "dividends", "cash_dividend"),
+    "split_ratio": ("split_coefficient", "split_ratio", "split"),
+    "version": ("updated_at", "created_at"),
+}
+ON_BAD_DATA = {"error": 0, "drop": 1, "keep": 2}
+SIGNAL_PRICES = {"split_adjusted": 0, "total_return": 1}
+NO_VERSION = np.iinfo(np.int64).min
+
+
+class Columns:
+    """The columns of a long table, whatever it is made of.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, polars.DataFrame, pyarrow.Table or mapping of arrays
+        Long format: a row a symbol and time.
+    what : str
+        What messages call it.
+    """
+
+    def __init__(self, data: Any, what: str) -> None:
+        self.what = what
+        self._frame: pd.DataFrame | None = None
+        self._arrow: Any = None
+        self._arrays: dict[str, Any] = {}
+        if isinstance(data, pd.DataFrame):
+            self._frame = data
+            names = [str(name) for name in data.columns]
+            index_names = [str(n) for n in data.index.names if n is not None and str(n) not in names]
+            if (
+                not index_names
+                and isinstance(data.index, pd.DatetimeIndex)
+                and not has_any(names, TIME_NAMES)
+            ):
+                index_names = ["timestamp"]
+            self._index_names = index_names if not isinstance(data.index, pd.RangeIndex) else []
+            names += self._index_names
+        elif is_from(data, "polars"):
+            self._arrow = data.to_arrow()
+            names = list(self._arrow.column_names)
+        elif is_from(data, "pyarrow"):
+            self._arrow = data
+            names = list(self._arrow.schema.names)
+        elif isinstance(data, Mapping):
+            self._arrays = {str(name): np.asarray(values) for name, values in data.items()}
+            self._spread()
+            names = list(self._arrays)
+            lengths = {name: len(values) for name, values in self._arrays.items()}
+            if len(set(lengths.values())) > 1:
+                raise DataError(f"{what}: the arrays have different lengths: {lengths}")
+        else:
+            raise TypeError(
+                f"{what}: expected a pandas, polars or pyarrow table or a dict of arrays, not {type(data).__name__}"
+            )
+        self.names = names
+        self._by_lower: dict[str, str] = {}
+        for name in names:
+            self._by_lower.setdefault(name.lower(), name)
+
+    def _spread(self) -> None:
+        """Matrices of times by symbols as long arrays."""
+        if not any(values.ndim == 2 for values in self._arrays.values()):
+            return
+        time = next((n for n in self._arrays if n.lower() in TIME_NAMES), None)
+        symbol = next((n for n in self._arrays if n.lower() in SYMBOL_NAMES), None)
+        if time is None or symbol is None:
+            raise DataError(
+                f"{self.what}: matrices need the arrays 'timestamp' and 'symbol' for their rows and columns"
+            )
+        n_times, n_symbols = len(self._arrays[time]), len(self._arrays[symbol])
+        long: dict[str, Any] = {
+            time: np.repeat(self._arrays[time], n_symbols),
+            symbol: np.tile(self._arrays[symbol], n_times),
+        }
+        keep: Any = None
+        for name, values in self._arrays.items():
+            if name in long:
+                continue
+            if values.shape != (n_times, n_symbols):
+                raise DataError(
+                    f"{self.what}: '{name}' has the shape {values.shape}, expected {(n_times, n_symbols)}"
+                )
+            long[name] = np.ascontiguousarray(values).reshape(-1)
+            if name.lower() in PRICE_NAMES["close"]:
+                keep = ~np.isnan(long[name].astype(np.float64))
+        self._arrays = long if keep is None else {name: values[keep] for name, values in long.items()}
+
+    def find(self, candidates: Iterable[str]) -> str | None:
+        """The first of these names that there is, without regard to case."""
+        return next((self._by_lower[name] for name in candidates if name in self._by_lower), None)
+
+    def need(self, candidates: tuple[str, ...]) -> str:
+        """The same; it must be there."""
+        name = self.find(candidates)
+        if name is None:
+            raise DataError(
+                f"{self.what}: there is no column '{candidates[0]}' (or {', '.join(candidates[1:])}); "
+                f"there are {', '.join(map(str, self.names)) or 'none'}"
+            )
+        return name
+
+    def series(self, name: str) -> Any:
+        """A column as pandas or pyarrow or NumPy have it."""
+        if self._frame is not None:
+            if name in self._index_names:
+                if isinstance(self._frame.index, pd.MultiIndex):
+                    return self._frame.index.get_level_values(name)
+                return self._frame.index
+            column = self._frame[name]
+            if isinstance(column, pd.DataFrame):
+                raise DataError(f"{self.what}: there are {column.shape[1]} columns '{name}'")
+            return column
+        if self._arrow is not None:
+            return self._arrow.column(name)
+        return self._arrays[name]
+
+    def floats(self, name: str) -> Any:
+        """A column as float64; missing is NaN."""
+        values = self.series(name)
+        if self._arrow is not None:
+            values = arrow_array(values)
+            import pyarrow as pa
+
+            if not pa.types.is_floating(values.type):
+                try:
+                    values = values.cast(pa.float64())
+                except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                    raise DataError(f"{self.what}: column '{name}': {error}") from error
+            values = values.to_numpy(zero_copy_only=False)
+        elif hasattr(values, "to_numpy"):
+            if not (isinstance(values.dtype, np.dtype) and values.dtype.kind in "fiu"):
+                values = self._numbers(values, name)
+            values = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.ascontiguousarray(values, dtype=np.float64)
+
+    def _numbers(self, values: Any, name: str) -> Any:
+        """Texts and other objects as numbers; an empty text is a missing value."""
+        if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
+            objects = values.astype(object)
+            values = objects.where(objects.notna() & (objects.astype(str).str.strip() != ""), np.nan)
+        try:
+            return values.astype(np.float64)  # pandas.to_numeric reads texts a little less exactly
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{self.what}: column '{name}': {error}") from error
+
+    def times_us(self, name: str) -> Any:
+        """A column of times as microseconds since 1970, UTC."""
+        values = self.series(name)
+        if self._arrow is not None:
+            import pyarrow as pa
+
+            values = arrow_array(values)
+            if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
+                values = values.cast(pa.timestamp("us"), safe=False) if not is_zoned(values) else values
+                if is_zoned(values):
+                    values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
+                if values.null_count:
+                    raise DataError(f"{self.what}: {values.null_count} rows have no {name}")
+                return np.ascontiguousarray(values.cast(pa.int64()).to_numpy(zero_copy_only=False))
+            values = values.to_pandas()
+        return to_us(values, f"{self.what}: {name}")
+
+    def codes(self, name: str) -> tuple[list[str], Any]:
+        """A column of texts as their list and a number into it for each row."""
+        values = self.series(name)
+        if self._arrow is not None:
+            import pyarrow as pa
+
+            array = arrow_array(values)
+            if not pa.types.is_dictionary(array.type):
+                array = array.cast(pa.string()).dictionary_encode()
+            if array.null_count:
+                raise DataError(f"{self.what}: {array.null_count} rows have no {name}")
+            indices = array.indices.cast(pa.uint32()).to_numpy(zero_copy_only=False)
+            return [str(text) for text in array.dictionary.to_pylist()], np.ascontiguousarray(indices)
+        if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
+            category = values.cat if hasattr(values, "cat") else values
+            numbers = np.asarray(category.codes)
+            if (numbers < 0).any():
+                raise DataError(f"{self.what}: {int((numbers < 0).sum())} rows have no {name}")
+            return [str(text) for text in category.categories], np.ascontiguousarray(numbers, dtype=np.uint32)
+        objects = np.asarray(values, dtype=object)
+        numbers = np.empty(len(objects), dtype=np.uint32)
+        try:
+            return _native.codes(objects, numbers), numbers
+        except TypeError:
+            missing = pd.isna(objects)
+            if missing.any():
+                raise DataError(f"{self.what}: {int(missing.sum())} rows have no {name}") from None
+            return _native.codes(np.array([str(value) for value in objects], dtype=object), numbers), numbers
+
+
+def is_from(data: Any, package: str) -> bool:
+    """Whether an object is of a package, which is then imported already."""
+    return type(data).__module__.split(".")[0] == package and package in sys.modules
+
+
+def has_any(names: Iterable[str], candidates: tuple[str, ...]) -> bool:
+    """Whether one of the candidates is among the names, without regard to case."""
+    return any(name.lower() in candidates for name in names)
+
+
+def arrow_array(values: Any) -> Any:
+    """One array of a chunked one; dictionaries are unified."""
+    if hasattr(values, "combine_chunks"):
+        values = (
+            values.unify_dictionaries().combine_chunks() if values.num_chunks > 1 else values.combine_chunks()
+        )
+        if hasattr(values, "num_chunks"):  # pyarrow < 12 may leave one chunk
+            values = values.chunk(0)
+    return values
+
+
+def is_zoned(values: Any) -> bool:
+    """Whether an arrow array of times has a time zone."""
+    return getattr(values.type, "tz", None) is not None
+
+
+def to_us(values: Any, what: str) -> Any:
+    """Times of any kind as microseconds since 1970, UTC; times without a zone are UTC."""
+    array = values.array if isinstance(values, (pd.Series, pd.Index)) else values
+    if isinstance(getattr(array, "dtype", None), pd.DatetimeTZDtype):
+        array = pd.DatetimeIndex(values).tz_convert("UTC").tz_localize(None).to_numpy()
+    array = np.asarray(array)
+    if array.dtype.kind != "M":
+        index = pd.DatetimeIndex(pd.to_datetime(pd.Index(array), utc=True))
+        array = index.tz_localize(None).to_numpy()
+    if np.isnat(array).any():
+        raise DataError(f"{what}: {int(np.isnat(array).sum())} rows have no time")
+    return np.ascontiguousarray(array.astype("datetime64[us]").view(np.int64))
+
+
+def sectors_of(holdings: Any) -> dict[str, str]:
+    """Sectors by symbol of a holdings table."""
+    columns = Columns(holdings, "holdings")
+    symbol, sector = columns.find(SYMBOL_NAMES), columns.find(("sector",))
+    if symbol is None or sector is None:
+        return {}
+    pairs = zip(to_list(columns.series(symbol)), to_list(columns.series(sector)))
+    return {str(s): str(t) for s, t in pairs if t is not None and t == t and str(t) != ""}
+
+
+def symbols_of(holdings: Any) -> list[str]:
+    """Symbols of a holdings table, each once."""
+    columns = Columns(holdings, "holdings")
+    name = columns.need(("sym", "symbol", "ticker"))
+    return list(dict.fromkeys(str(s) for s in to_list(columns.series(name))))
+
+
+def to_list(values: Any) -> list[Any]:
+    """A column as a list."""
+    return list(values.to_pylist() if hasattr(values, "to_pylist") else values.tolist())
+
+
+class Panel:
+    """A market that runs can share: prices of symbols over time, and what lies beside them.
+
+    Parameters
+    ----------
+    prices : pandas.DataFrame, polars.DataFrame, pyarrow.Table or mapping of arrays
+        Long format with the columns timestamp (or a DatetimeIndex), symbol, close_price (or close), and where they are
+        there open, high, low, volume, dividend_amount, split_coefficient and updated_at. Of a mapping the prices may also
+        be matrices, times by symbols.
+    symbols : iterable of str, optional
+        Take these alone; each must be there.
+    on_bad_data : {"error", "drop", "keep"}
+        What to do about rows with a price that cannot be one, and about duplicates.
+    signal_prices : {"split_adjusted", "total_return"}
+        The prices that strategies see.
+    fill_gap_bars : int
+        Fill at most so many bars in a row that a symbol lacks with its last close.
+
+    Notes
+    -----
+    Rows are copied; the frame may change afterwards.
+    """
+
+    def __init__(
+        self,
+        prices: Any,
+        symbols: Iterable[str] | None = None,
+        on_bad_data: str = "error",
+        signal_prices: str = "split_adjusted",
+        fill_gap_bars: int = 0,
+    ) -> None:
+        columns = prices if isinstance(prices, Columns) else Columns(prices, "prices")
+        times = columns.times_us(columns.need(TIME_NAMES))
+        names, codes = columns.codes(columns.need(SYMBOL_NAMES))
+        columns.need(PRICE_NAMES["close"])
+        only_one(columns, "currency")
+        self.frequency = frequency_of(columns, times)
+        arrays: dict[str, Any] = {}
+        for key, candidates in PRICE_NAMES.items():
+            name = columns.find(candidates)
+            if name is None:
+                arrays[key] = None
+            elif key == "version":
+                arrays[key] = versions(columns.series(name))
+            else:
+                arrays[key] = columns.floats(name)
+        if symbols is not None:
+            codes, names, times, arrays = choose(list(symbols), names, codes, times, arrays)
+        self.options = (on_bad_data, signal_prices, fill_gap_bars)
+        self.native, self.report = _native.build_panel(
+            names,
+            codes,
+            times,
+            arrays["open"],
+            arrays["high"],
+            arrays["low"],
+            arrays["close"],
+            arrays["volume"],
+            arrays["dividend"],
+            arrays["split_ratio"],
+            arrays["version"],
+            choice(ON_BAD_DATA, "on_bad_data", on_bad_data),
+            choice(SIGNAL_PRICES, "signal_prices", signal_prices),
+            fill_gap_bars,
+        )
+        for key, text in (
+            ("n_replaced", "were replaced by newer rows of the same symbol and time"),
+            ("n_dropped", "were bad and left out (on_bad_data: drop)"),
+            ("n_without_close", "have no close and count as no bar"),
+        ):
+            if self.report[key]:
+                warnings.warn(f"{self.report[key]} rows of prices {text}", AssayWarning, stacklevel=3)
+
+    def resampled(self, settings: dict[str, str]) -> Panel:
+        """The coarser bars that settings ask for (resample, session and what belongs to them); itself where they ask for none."""
+        native = _native.resample_panel(self.native, settings)
+        if native is None:
+            return self
+        panel = Panel.lent(native)
+        panel.report, panel.options, panel.frequency = self.report, self.options, self.frequency
+        return panel
+
+    @classmethod
+    def lent(cls, native: Any) -> Panel:
+        """A panel of the C library that is there for the time of a call."""
+        panel = cls.__new__(cls)
+        panel.native, panel.report, panel.options = native, {}, ("error", "split_adjusted", 0)
+        panel.frequency = ""
+        return panel
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the symbols in byte order."""
+        return self.native.symbols
+
+    @property
+    def timestamps(self) -> Any:
+        """Times of the bars, datetime64[us]."""
+        return np.frombuffer(self.native.timestamps, dtype="M8[us]")
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits that any change of the data changes."""
+        return self.native.fingerprint
+
+    def __repr__(self) -> str:
+        return f"Panel({len(self.symbols)} symbols, {self.native.n_bars} bars)"
+
+
+def only_one(columns: Columns, name: str) -> str:
+    """The only value of a column that must not have several; empty where it has none."""
+    found = columns.find((name,))
+    if found is None:
+        return ""
+    series = columns.series(found)
+    values = series.unique()
+    distinct = sorted({str(v) for v in to_list(values) if v is not None and v == v})
+    if len(distinct) > 1:
+        raise DataError(
+            f"{columns.what} have several values of {name} ({', '.join(distinct[:5])}): choose one of them"
+        )
+    return distinct[0] if distinct else ""
+
+
+def frequency_of(columns: Columns, times_us: Any) -> str:
+    """The frequency of prices as the database says it: told, else daily where no row has a time of day, else unknown."""
+    told = only_one(columns, "frequency")
+    if told.lower() in ("daily", "d", "1d", "day"):
+        return "1d"
+    if told:
+        return told
+    return "1d" if len(times_us) == 0 or not (times_us % 86_400_000_000).any() else ""
+
+
+def choice(choices: Mapping[str, int], name: str, value: str) -> int:
+    """The number of a choice."""
+    if value not in choices:
+        raise ConfigError(f"{name}: '{value}' is none of {', '.join(choices)}")
+    return choices[value]
+
+
+def versions(values: Any) -> Any:
+    """Times of versions; missing ones are the oldest."""
+    if hasattr(values, "to_pandas"):
+        values = values.to_pandas()
+    index = pd.DatetimeIndex(pd.to_datetime(pd.Index(values), utc=True)).tz_localize(None)
+    array = index.to_numpy().astype("datetime64[us]").view(np.int64)
+    return np.ascontiguousarray(array)  # NaT is the least int64, which means none
+
+
+def choose(
+    wanted: list[str], names: list[str], codes: Any, times: Any, arrays: dict[str, Any]
+) -> tuple[Any, list[str], Any, dict[str, Any]]:
+    """The rows of some symbols alone."""
+    missing = [name for name in wanted if name not in set(names)]
+    if missing:
+        raise NotFoundError(f"prices have no rows of {', '.join(missing[:10])}")
+    if set(names) <= set(wanted):
+        return codes, names, times, arrays
+    number = np.full(len(names), -1, dtype=np.int64)
+    kept = [name for name in names if name in set(wanted)]
+    for new, name in enumerate(kept):
+        number[names.index(name)] = new
+    new_codes = number[codes]
+    keep = new_codes >= 0
+    chosen = {key: None if values is None else values[keep] for key, values in arrays.items()}
+    return new_codes[keep].astype(np.uint32), kept, times[keep], chosen

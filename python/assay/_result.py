@@ -1,0 +1,471 @@
+"""What a run returns: the dictionary of lists and numbers, with data frames beside it."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from . import _native
+from ._types import PortfolioSnapshot, Trade
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DTYPES = {
+    name: np.dtype(cast(Any, _native.record_fields(name)))
+    for name in ("signals", "fills", "trades", "snapshots")
+}
+ACTIONS = np.array(_native.enum_names("action"), dtype=object)
+SIDES = np.array(_native.enum_names("side"), dtype=object)
+STATUSES = np.array(_native.enum_names("status"), dtype=object)
+OUTCOMES = np.array(_native.enum_names("outcome"), dtype=object)
+FILL_KINDS = np.array(_native.enum_names("fill_kind"), dtype=object)
+WHOLE_UNITS = ("trades",)
+METRIC_UNITS = {row["name"]: row["unit"] for row in _native.metrics()}
+NO_SIGNAL = 0xFFFFFFFF
+FILL_MARKET_CLOSE = 1
+SHOWN_METRICS = (
+    "total_return_pct",
+    "annual_return_pct",
+    "annual_volatility_pct",
+    "sharpe_ratio",
+    "sortino_ratio",
+    "max_drawdown_pct",
+    "calmar_ratio",
+    "win_rate_pct",
+    "profit_factor",
+    "total_trades",
+)
+
+
+class BacktestResult(dict):  # type: ignore[type-arg]
+    """The result of one run.
+
+    A dictionary with the keys equity_curve (the initial capital, then the equity at each bar), trades (list of `Trade`),
+    portfolio_history (list of `PortfolioSnapshot`), metrics (dict) and parameters (dict); the same and more as data frames
+    in attributes.
+    """
+
+    def __init__(self, run: _native.Run, parameters: dict[str, Any]) -> None:
+        self._run = run
+        self._cache: dict[str, Any] = {}
+        self.saved_in: str | None = None
+        self.run_id: str = run.run_id
+        super().__init__(
+            equity_curve=self._equity_values().tolist(),
+            trades=self._trade_objects(),
+            portfolio_history=self._snapshot_objects(),
+            metrics=whole_counts(run.metrics),
+            parameters=parameters,
+        )
+
+    # --- records ---
+
+    def records(self, name: str) -> Any:
+        """The C library's own records, without a copy.
+
+        Parameters
+        ----------
+        name : {"signals", "fills", "trades", "snapshots"}
+            Which.
+
+        Returns
+        -------
+        numpy.ndarray
+            Structured and read-only; symbols and bars are numbers into `symbols` and `timestamps`.
+        """
+        if name not in self._cache:
+            self._cache[name] = np.frombuffer(self._run.records(name), dtype=DTYPES[name])
+        return self._cache[name]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the symbols of the run."""
+        return self._run.symbols
+
+    @property
+    def timestamps(self) -> pd.DatetimeIndex:
+        """Times of all bars of the data."""
+        if "timestamps" not in self._cache:
+            us = np.frombuffer(self._run.timestamps, dtype=np.int64)
+            self._cache["timestamps"] = pd.DatetimeIndex((us * 1000).view("M8[ns]"))
+        return self._cache["timestamps"]  # type: ignore[no-any-return]
+
+    def _equity_values(self) -> Any:
+        snapshots = self.records("snapshots")
+        initial = float(self._run.setting("initial_capital"))
+        return np.concatenate(([initial], snapshots["total_value"]))
+
+    def _dates(self, bars: Any) -> pd.DatetimeIndex:
+        return self.timestamps.take(bars.astype(np.intp))
+
+    def _names(self, numbers: Any) -> Any:
+        if "names" not in self._cache:
+            self._cache["names"] = np.array(self.symbols, dtype=object)
+        return self._cache["names"][numbers]
+
+    def _strategy_names(self, numbers: Any) -> Any:
+        highest = int(numbers.max()) + 1 if len(numbers) else 0
+        names = np.array([self._run.strategy_name(i) for i in range(highest)], dtype=object)
+        return names[numbers] if highest else np.empty(0, dtype=object)
+
+    def _reasons(self, signals: Any) -> Any:
+        return np.array(self._run.reasons(np.ascontiguousarray(signals, dtype=np.int64)), dtype=object)
+
+    def _signal_types(self, signals: Any) -> Any:
+        kinds = np.array([*self._run.kinds, ""], dtype=object)
+        rows = self.records("signals")
+        numbers = np.full(len(signals), len(kinds) - 1)
+        known = signals < len(rows)
+        numbers[known] = rows["kind"][signals[known]]
+        return kinds[numbers]
+
+    # --- objects of the dictionary ---
+
+    def _trade_objects(self) -> list[Trade]:
+        frame = self._trades_frame()
+        if frame.empty:
+            return []
+        is_open = (frame["status"] == "open").to_numpy()
+        columns: dict[str, list[Any]] = {
+            "trade_id": frame["trade_id"].tolist(),
+            "symbol": frame["symbol"].tolist(),
+            "entry_date": list(pd.DatetimeIndex(frame["entry_date"])),
+            "exit_date": list(pd.DatetimeIndex(frame["exit_date"])),
+        }
+        for name in (
+            "entry_price",
+            "exit_price",
+            "quantity",
+            "entry_value",
+            "exit_value",
+            "commission",
+            "slippage",
+        ):
+            columns[name] = frame[name].tolist()
+        for name in ("pnl", "pnl_pct", "direction", "signal_type"):
+            columns[name] = frame[name].tolist()
+        columns["reason"] = frame["entry_reason"].tolist()
+        columns["exit_reason"] = frame["exit_reason"].tolist()
+        for name in ("strategy", "bars_held", "dividends", "mae_pct", "mfe_pct"):
+            columns[name] = frame[name].tolist()
+        for name in ("exit_date", "exit_price", "exit_value", "pnl", "pnl_pct"):
+            for i in np.flatnonzero(is_open):
+                columns[name][i] = None
+        return make_objects(Trade, columns, len(frame))
+
+    def _snapshot_objects(self) -> list[PortfolioSnapshot]:
+        rows = self.records("snapshots")
+        columns: dict[str, list[Any]] = {"date": list(self._dates(rows["bar"]))}
+        for name in (
+            "cash",
+            "total_value",
+            "gross_value",
+            "net_exposure",
+            "num_positions",
+            "max_position_size",
+        ):
+            columns[name] = rows[name].tolist()
+        for name in (
+            "concentration",
+            "leverage",
+            "daily_return",
+            "cumulative_return",
+            "drawdown",
+            "turnover",
+        ):
+            columns[name] = rows[name].tolist()
+        columns["stale_positions"] = rows["stale_positions"].tolist()
+        return make_objects(PortfolioSnapshot, columns, len(rows))
+
+    # --- data frames ---
+
+    def _trades_frame(self) -> pd.DataFrame:
+        if "trades_frame" in self._cache:
+            return self._cache["trades_frame"]  # type: ignore[no-any-return]
+        rows = self.records("trades")
+        is_open = rows["is_open"] != 0
+        entry, last = rows["entry_signal"].astype(np.int64), rows["exit_signal"].astype(np.int64)
+        exit_reason = self._reasons(last)
+        no_signal = last == NO_SIGNAL
+        kinds = np.where(rows["exit_kind"] <= FILL_MARKET_CLOSE, "universe", FILL_KINDS[rows["exit_kind"]])
+        exit_reason[no_signal] = kinds[no_signal]
+        exit_reason[is_open] = ""
+        entry_reason = self._reasons(entry)
+        entry_reason[entry == NO_SIGNAL] = "spin_off"
+        columns: dict[str, Any] = {
+            "trade_id": [f"{i:08d}" for i in range(1, len(rows) + 1)],
+            "symbol": self._names(rows["symbol"]),
+            "entry_date": self._dates(rows["entry_bar"]),
+            "exit_date": self._dates(rows["exit_bar"]).where(~is_open),
+        }
+        for name in ("entry_price", "exit_price", "quantity", "pnl", "pnl_pct"):
+            columns[name] = rows[name]
+        signal_type = self._signal_types(entry)
+        signal_type[entry == NO_SIGNAL] = "spin_off"
+        columns["signal_type"] = signal_type
+        columns["direction"] = np.where(rows["direction"] > 0, "long", "short").astype(object)
+        for name in ("entry_value", "exit_value", "commission", "slippage", "dividends", "bars_held"):
+            columns[name] = rows[name]
+        columns["mae_pct"], columns["mfe_pct"] = rows["mae_pct"], rows["mfe_pct"]
+        columns["entry_reason"], columns["exit_reason"] = entry_reason, exit_reason
+        columns["status"] = np.where(is_open, "open", "closed").astype(object)
+        columns["strategy"] = self._strategy_names(rows["strategy"])
+        self._cache["trades_frame"] = pd.DataFrame(columns)
+        return self._cache["trades_frame"]  # type: ignore[no-any-return]
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """A row a trade, columns as the table backtest_trades has them; of open ones exit_date is NaT."""
+        return self._trades_frame().copy()
+
+    @property
+    def equity(self) -> pd.Series:
+        """Equity at each bar of the period."""
+        rows = self.records("snapshots")
+        return pd.Series(rows["total_value"], index=self._dates(rows["bar"]).rename("date"), name="equity")
+
+    @property
+    def returns(self) -> pd.Series:
+        """Return of each bar, the first against the initial capital."""
+        rows = self.records("snapshots")
+        return pd.Series(rows["daily_return"], index=self._dates(rows["bar"]).rename("date"), name="return")
+
+    @property
+    def signals(self) -> pd.DataFrame:
+        """A row a signal, with what was decided about it (status) and what became of it (outcome)."""
+        rows = self.records("signals")
+        frame = {
+            "timestamp": self._dates(rows["bar"]),
+            "symbol": self._names(rows["symbol"]),
+            "strategy": self._strategy_names(rows["strategy"]),
+            "action": ACTIONS[rows["action"]],
+            "signal_type": self._signal_types(np.arange(len(rows))),
+            "score": rows["score"],
+            "strength": rows["strength"],
+            "target_position": rows["target_position"],
+            "order_quantity": rows["order_quantity"],
+            "status": STATUSES[rows["status"]],
+            "outcome": OUTCOMES[rows["outcome"]],
+            "reason": self._reasons(np.arange(len(rows))),
+        }
+        return pd.DataFrame(frame)
+
+    @property
+    def fills(self) -> pd.DataFrame:
+        """A row a fill, in the order in which they happened."""
+        rows = self.records("fills")
+        frame: dict[str, Any] = {
+            "timestamp": self._dates(rows["bar"]),
+            "symbol": self._names(rows["symbol"]),
+            "side": SIDES[rows["side"]],
+        }
+        for name in ("quantity", "price", "reference_price", "commission", "slippage"):
+            frame[name] = rows[name]
+        frame["kind"] = FILL_KINDS[rows["kind"]]
+        frame["order_id"] = rows["order_id"].astype(np.int64)
+        frame["strategy"] = self._strategy_names(rows["strategy"])
+        return pd.DataFrame(frame)
+
+    @property
+    def snapshots(self) -> pd.DataFrame:
+        """A row a bar: cash, equity, exposure, concentration, drawdown, turnover."""
+        rows = self.records("snapshots")
+        frame = {name: rows[name] for name in DTYPES["snapshots"].names or () if name != "bar"}
+        return pd.DataFrame(frame, index=self._dates(rows["bar"]).rename("date"))
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """Metrics by name: value and unit."""
+        values = self["metrics"]
+        return pd.DataFrame(
+            {"value": list(values.values()), "unit": [METRIC_UNITS.get(name, "") for name in values]},
+            index=pd.Index(list(values), name="metric"),
+        )
+
+    @property
+    def positions(self) -> pd.DataFrame:
+        """Quantity held of each symbol at the close of each bar, in shares of the run's last bar where none split.
+
+        Notes
+        -----
+        Summed from the fills; splits between a fill and a bar are not in it.
+        """
+        fills = self.records("fills")
+        bars = self.records("snapshots")["bar"]
+        used = np.unique(fills["symbol"])
+        signed = np.where(fills["side"] == 0, fills["quantity"], -fills["quantity"])
+        held = np.zeros((len(bars), len(used)))
+        rows = np.searchsorted(bars, fills["bar"])
+        np.add.at(held, (rows, np.searchsorted(used, fills["symbol"])), signed)
+        held[:] = np.cumsum(held, axis=0)
+        held[np.abs(held) < 1e-9] = 0.0
+        return pd.DataFrame(held, index=self._dates(bars).rename("date"), columns=list(self._names(used)))
+
+    @property
+    def strategies(self) -> pd.DataFrame:
+        """A row a strategy: signals, trades, closed and open pnl, capital and equity of its sleeve."""
+        return pd.DataFrame(self._run.strategies)
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """What a reader of the result should know, by name."""
+        return dict(self._run.warnings)
+
+    @property
+    def strategy(self) -> str:
+        """The name of the strategy; of several "A+B"."""
+        return self._run.strategy
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything needed to run it again, as it is stored."""
+        return json.loads(self._run.config_json)  # type: ignore[no-any-return]
+
+    @property
+    def data_fingerprint(self) -> str:
+        """32 hex digits that any change of the data changes."""
+        return self._run.fingerprint
+
+    # --- what can be done with it ---
+
+    def save(self, db: str | Path, run_id: str | None = None) -> str:
+        """Stores the run in a database, as `assay run` does.
+
+        Parameters
+        ----------
+        db : str or path
+            The database folder; it is made where there is none.
+        run_id : str, optional
+            Its name; by default `run_id`, which is made of data and configuration, so that the same run replaces itself.
+
+        Returns
+        -------
+        str
+            The name under which it is stored.
+        """
+        name = self.run_id if run_id is None else run_id
+        self._run.save(str(db), name)
+        self.run_id, self.saved_in = name, str(db)
+        return name
+
+    def tearsheet(self, path: str | Path) -> Path:
+        """Writes the report that the program `assay report` writes: metrics, charts, drawdowns, trades, attribution, warnings.
+
+        Parameters
+        ----------
+        path : str or path
+            The file: a page (.html) that needs no network, or what is in it (.json).
+
+        Returns
+        -------
+        Path
+            The file. It is written as a whole or not at all.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in (".html", ".htm", ".json"):
+            raise ValueError(
+                f"{path}: a tearsheet is .html or .json; of a stored run `assay report` also makes .pdf and .png"
+            )
+        text = self._run.document(path.suffix.lower() != ".json")
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+        return path
+
+    def plot(self, figsize: tuple[float, float] = (10.0, 6.0)) -> Figure:
+        """Draws equity and drawdown.
+
+        Parameters
+        ----------
+        figsize : tuple of float
+            Width and height in inches.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Needs matplotlib: pip install 'assay[plot]'.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("plot() needs matplotlib: pip install 'assay[plot]'") from error
+
+        class RunFigure(Figure):
+            """A figure that a notebook shows without pyplot."""
+
+            def _repr_png_(self) -> bytes:
+                picture = io.BytesIO()
+                self.savefig(picture, format="png")
+                return picture.getvalue()
+
+        figure = RunFigure(figsize=figsize, layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        equity, drawdown = self.equity, self.snapshots["drawdown"] * 100
+        above.plot(equity.index, equity.to_numpy(), linewidth=1.2)
+        above.axhline(self["equity_curve"][0], color="grey", linewidth=0.6)
+        above.set_ylabel("equity")
+        above.set_title(self.strategy)
+        below.fill_between(drawdown.index, drawdown.to_numpy(), 0.0, alpha=0.4, color="firebrick")
+        below.set_ylabel("drawdown, %")
+        return figure
+
+    def _repr_html_(self) -> str:
+        metrics = self["metrics"]
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:right'>{html.escape(shown(metrics[name]))}</td></tr>"
+            for name in SHOWN_METRICS
+            if name in metrics
+        )
+        warned = "".join(f"<li>{html.escape(text)}</li>" for text in self.warnings.values())
+        notes = f"<ul>{warned}</ul>" if warned else ""
+        return f"<div><b>{html.escape(self.strategy)}</b> <code>{self.run_id}</code><table>{rows}</table>{notes}</div>"
+
+    def __repr__(self) -> str:
+        metrics = self["metrics"]
+        return (
+            f"BacktestResult({self.strategy}: {len(self['equity_curve']) - 1} bars, {len(self['trades'])} trades, "
+            f"total return {shown(metrics['total_return_pct'])} %, Sharpe {shown(metrics['sharpe_ratio'])})"
+        )
+
+    def __reduce__(self) -> Any:
+        """A pickle has the plain dictionary: the records belong to the process that made them."""
+        return (dict, (dict(self),))
+
+
+def make_objects(cls: Any, columns: dict[str, list[Any]], n: int) -> list[Any]:
+    """Objects of a data class, by columns; much cheaper than one call each."""
+    names = list(columns)
+    objects = [cls.__new__(cls) for _ in range(n)]
+    for made, values in zip(objects, zip(*columns.values())):
+        made.__dict__.update(zip(names, values))
+    return objects
+
+
+def whole_counts(metrics: dict[str, float]) -> dict[str, Any]:
+    """Metrics with counts as int."""
+    return {
+        name: int(value) if METRIC_UNITS.get(name) in WHOLE_UNITS and math.isfinite(value) else value
+        for name, value in metrics.items()
+    }
+
+
+def shown(value: float) -> str:
+    """A number for people."""
+    return "–" if value != value else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"

@@ -1,0 +1,131 @@
+"""The look-ahead test: does a decision change where only the future does?"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from . import _native
+from ._adapter import Beside, PythonDefinition
+from ._engine import PATH, BacktestEngine, as_list, database_folder, is_native, make_members
+from ._inputs import Panel, sectors_of, symbols_of
+from ._strategies import as_strategy, params_as_texts
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What the look-ahead test found.
+
+    Attributes
+    ----------
+    cuts, runs : int
+        Places in time at which the data were changed, and runs with changed data.
+    failed_runs : int
+        Runs in which a signal, order or fill at or before the cut differs.
+    skipped_runs : int
+        Runs with too few bars before their cut.
+    signals, fills : int
+        What the first run has, which was compared.
+    failed : dict
+        Failed runs by what became of the data after the cut.
+    first : str
+        The first difference as a sentence; empty where there is none.
+    """
+
+    cuts: int
+    runs: int
+    failed_runs: int
+    skipped_runs: int
+    signals: int
+    fills: int
+    failed: dict[str, int]
+    first: str
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether no decision depends on the future, and there was a signal to tell it by."""
+        return self.failed_runs == 0 and self.signals > 0
+
+
+def verify(
+    strategies: Any,
+    prices_df: Any = None,
+    db: PATH | None = None,
+    symbols: Any = None,
+    holdings_df: Any = None,
+    frequency: str | None = None,
+    cuts: int = 10,
+    seed: int = 1,
+    threads: int = 0,
+    **settings: Any,
+) -> VerifyReport:
+    """Runs strategies, and runs them again with everything after a cut changed.
+
+    Parameters
+    ----------
+    strategies : strategy, name, or list of them
+        Those in Python are copied (copy.deepcopy) for each run.
+    prices_df : table or Panel, optional
+        Prices, as for `BacktestEngine.run`; without it those of the database `db`.
+    db : str or path, optional
+        The database folder.
+    symbols : iterable of str, optional
+        Of the database, these alone.
+    holdings_df : table, optional
+        Symbols and sectors.
+    frequency : str, optional
+        Which frequency of the database.
+    cuts : int
+        How many cuts; each is run with noise, scaled prices, splits, missing bars and nothing after it.
+    seed : int
+        Of the cuts' places and the noise.
+    threads : int
+        For strategies in C; 0: every core.
+    **settings
+        Settings of the engine.
+
+    Returns
+    -------
+    VerifyReport
+        A difference is no error: see `is_blind`.
+
+    Notes
+    -----
+    Only what the strategy sees of the run's data is changed: what it reads elsewhere, such as a file or technical_df, cannot be
+    proven blind.
+    """
+    engine = BacktestEngine(**settings)
+    texts = engine._texts()
+    given = [as_strategy(s) for s in as_list(strategies)]
+    sectors = {} if holdings_df is None else sectors_of(holdings_df)
+    wanted = symbols if symbols is not None else symbols_of(holdings_df) if holdings_df is not None else None
+    panel = None if prices_df is None else engine._panel(prices_df, holdings_df, texts).resampled(texts)
+    beside = Beside(holdings=holdings_df)
+    if panel is not None and sectors:
+        panel.native.set_sectors([sectors.get(name) for name in panel.symbols])
+
+    def anew(native: Any) -> list[Any]:
+        return make_members([copy.deepcopy(s) for s in given], beside, Panel.lent(native), folder)
+
+    folder = database_folder(db) if panel is None else None
+    first = [
+        (s.native(folder), params_as_texts(s.parameters))
+        if is_native(s)
+        else (PythonDefinition(s, beside), {})
+        for s in given
+    ]
+    report = _native.verify(
+        None if panel is None else panel.native,
+        folder,
+        first,
+        texts,
+        [str(s) for s in wanted or []],
+        [f"{name}={sectors[name]}" for name in sorted(sectors)],
+        frequency,
+        None if all(is_native(s) for s in given) else anew,
+        cuts,
+        seed,
+        threads,
+    )
+    return VerifyReport(**report)
