@@ -75,7 +75,7 @@ def test_single_flow_with_tearsheet_and_artifacts(market, tmp_path):
     result = backtest_single_strategy_flow(
         "momentum", SYMBOLS, db=str(market), parameters={"lookback": 15}, reports=str(tmp_path), **PERIOD
     )
-    assert result["parameters"]["momentum"]["lookback"] == 15
+    assert result["parameters"]["strategies"][0]["lookback"] == 15
     page = tmp_path / f"{result['run_id']}.html"
     assert page.stat().st_size > 1_000_000
     assert result["run_id"] in artifacts("single-summary")[-1]["data"]
@@ -87,7 +87,7 @@ def test_one_strategy_with_several_parameters(market):
     results = backtest_multiple_strategies_flow(
         wanted, SYMBOLS, db=str(market), settings={"commission_pct": 0.0}, **PERIOD
     )
-    assert [results[k]["parameters"]["momentum"]["lookback"] for k in wanted] == [10, 30]
+    assert [results[k]["parameters"]["strategies"][0]["lookback"] for k in wanted] == [10, 30]
     assert results["m10"]["run_id"] != results["m30"]["run_id"]
 
 
@@ -242,7 +242,7 @@ def test_ten_thousand_points_and_a_killed_worker(cluster, wide_market, tmp_path)
     """A worker is killed while it works: its shard runs once more, and nothing else is lost or changed."""
     elsewhere = tmp_path / "db"
     shutil.copytree(wide_market, elsewhere)
-    grid = {"lookback": "1:100:1", "threshold": "0.002:0.2:0.002"}
+    grid = {"lookback": "2:101:1", "threshold": "0.002:0.2:0.002"}
     killed = []
 
     def kill_one():
