@@ -53,7 +53,7 @@ def long_enough(request):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("first", range(20, 220, 20))
+@pytest.mark.parametrize("first", range(20, 140, 20))
 def test_more_markets(first, request):
     long_enough(request)
     verdicts = [check(seed) for seed in range(first, first + 20)]
@@ -61,7 +61,7 @@ def test_more_markets(first, request):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("first", range(0, 300, 20))
+@pytest.mark.parametrize("first", range(0, 120, 20))
 @pytest.mark.parametrize("kind", compare.markets.KINDS)
 def test_more_markets_of(kind, first, request):
     long_enough(request)
@@ -76,7 +76,7 @@ def test_no_decision_depends_on_the_future(seed):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("first", range(2, 102, 20))
+@pytest.mark.parametrize("first", range(2, 62, 20))
 def test_no_decision_depends_on_the_future_in_more_markets(first, request):
     long_enough(request)
     for seed in range(first, first + 20):

@@ -316,13 +316,13 @@ def test_sessions_equal_zoneinfo(core, zone):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 200))
+@pytest.mark.parametrize("seed", range(100, 160))
 def test_daily_bars_equal_pandas_on_many_markets(core, seed):
     check_daily(core, seed)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 140))
+@pytest.mark.parametrize("seed", range(100, 120))
 def test_intraday_bars_equal_pandas_on_many_markets(core, seed):
     check_intraday(core, seed)
 
