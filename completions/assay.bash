@@ -11,7 +11,7 @@ _assay() {
     fi
 
     if [ "$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show audit reproduce sql help --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show report audit reproduce sql help --help --version" -- "$cur")
         return
     fi
     command=${words[1]}
@@ -53,10 +53,10 @@ _assay() {
     fi
     case $command in
     run | optimize | walkforward | verify | strategies) mapfile -t COMPREPLY < <(compgen -f -W "$(_assay_strategies)" -- "$cur") ;;
-    show | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
+    show | report | audit | reproduce) mapfile -t COMPREPLY < <(compgen -W "$(_assay_runs "$db")" -- "$cur") ;;
     table) mapfile -t COMPREPLY < <(compgen -f -W "universe delistings symbol_changes corporate_actions" -- "$cur") ;;
     import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show audit reproduce sql" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "sample import table resample check indicators strategies run optimize walkforward verify runs show report audit reproduce sql" -- "$cur") ;;
     esac
 }
 
@@ -74,7 +74,9 @@ _assay_options() {
     verify) echo "--axis --sample --train --test --step --anchored --purge --embargo --positions --objective --where --cuts --seed --db --symbols --holdings --start --end --set --config --format --threads --memory --block-bars --frequency --resample --quiet --help" ;;
     check) echo "--db --symbols --start --end --frequency --kinds --threshold --on-bad-data --strict --fix --fix-kinds --dry-run --limit --list --format --threads --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
-    show | sql) echo "--db --format --help" ;;
+    show) echo "--db --format --conventions --help" ;;
+        report) echo "--db --out --format --all --factors --threads --quiet --help" ;;
+        sql) echo "--db --format --help" ;;
     audit) echo "--db --all --help" ;;
     reproduce) echo "--db --threads --quiet --help" ;;
     help) echo "--help" ;;
