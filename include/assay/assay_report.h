@@ -135,6 +135,11 @@ typedef struct assay_document_spec {
     double n_trials;                           /* of it; 0 and 1: the run alone */
     double trial_variance;                     /* of the trials' Sharpe ratios per bar */
     assay_verified verified;
+    /* Factors to regress the returns on: n_factors names and columns with a return for each bar of the run, NaN = none. NULL, 0:
+     * the benchmark alone. */
+    const char *const *factor_names;
+    const double *const *factors;
+    size_t n_factors;
 } assay_document_spec;
 
 /* Writes a run as a JSON document: metrics, series, periods, trades, costs, attribution. The result must have all its records

@@ -1,9 +1,12 @@
 #include "cli/report_documents.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dates.h"
+#include "base/text.h"
 #include "cli/cmd_optimize.h"
 #include "cli/runner.h"
 #include "cli/stored_runs.h"
@@ -41,7 +44,118 @@ static assay_status find_trials(assay_store *store, const char *run_id, double p
     return status;
 }
 
-static assay_status put_run(assay_store *store, const char *run_id, FILE *out, assay_error *err) {
+/* --- factors --- */
+
+enum { MOST_FACTORS = 16 };
+
+typedef struct factor_file {
+    char *name[MOST_FACTORS];
+    double *value[MOST_FACTORS];
+    size_t n;
+} factor_file;
+
+static void factors_reset(factor_file *f) {
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->name[i]);
+        free(f->value[i]);
+    }
+}
+
+/* The next field of a line, without blanks and quotes around it; NULL: there is none. */
+static char *next_field(char **at) {
+    char *begin = *at;
+    if (begin == NULL)
+        return NULL;
+    char *end = begin + strcspn(begin, ",");
+    *at = *end == ',' ? end + 1 : NULL;
+    while (end > begin && strchr(" \t\r\n\"", end[-1]) != NULL)
+        end--;
+    *end = '\0';
+    return begin + strspn(begin, " \t\"");
+}
+
+static assay_status read_header(const char *file, char *line, size_t n_bars, factor_file *f,
+                                assay_error *err) {
+    char *at = line, *field = next_field(&at);
+    while ((field = next_field(&at)) != NULL) {
+        if (f->n == MOST_FACTORS)
+            return assay_error_set(err, ASSAY_E_DATA, "%s has more than %d factors", file, MOST_FACTORS);
+        f->name[f->n] = strdup(field);
+        f->value[f->n] = malloc((n_bars + 1) * sizeof(double));
+        f->n++;
+        if (f->name[f->n - 1] == NULL || f->value[f->n - 1] == NULL)
+            return no_memory(err);
+        for (size_t i = 0; i < n_bars; i++)
+            f->value[f->n - 1][i] = (double)NAN;
+    }
+    return f->n > 0
+               ? ASSAY_OK
+               : assay_error_set(err, ASSAY_E_DATA,
+                                 "%s: the first line must name a column of dates and one or more factors",
+                                 file);
+}
+
+/* The run's bar of that time; n_bars: none. */
+static size_t find_bar(const assay_snapshot *snapshot, size_t n_bars, const int64_t *time, int64_t us) {
+    size_t low = 0, high = n_bars;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (time[snapshot[middle].bar] < us)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n_bars && time[snapshot[low].bar] == us ? low : n_bars;
+}
+
+static assay_status read_factor_row(const char *file, size_t number, char *line, const assay_result *result,
+                                    factor_file *f, assay_error *err) {
+    size_t n_bars = 0;
+    const assay_snapshot *snapshot = assay_result_snapshots(result, &n_bars);
+    char *at = line, *field = next_field(&at);
+    int64_t us = 0;
+    if (at == NULL && (field == NULL || field[0] == '\0'))
+        return ASSAY_OK; /* an empty line */
+    if (!assay_time_parse(field, &us))
+        return assay_error_set(err, ASSAY_E_DATA, "%s:%zu: '%.40s' is no date (YYYY-MM-DD)", file, number,
+                               field);
+    size_t bar = find_bar(snapshot, n_bars, assay_panel_timestamps(assay_result_panel(result)), us);
+    for (size_t c = 0; c < f->n; c++) {
+        double value = (double)NAN;
+        field = next_field(&at);
+        if (field == NULL || (field[0] != '\0' && !assay_double_parse(field, &value)))
+            return assay_error_set(err, ASSAY_E_DATA, "%s:%zu: %s is '%.40s', which is no number", file,
+                                   number, f->name[c], field == NULL ? "" : field);
+        if (bar < n_bars)
+            f->value[c][bar] = value;
+    }
+    return ASSAY_OK;
+}
+
+/* The file's columns by the run's bars: each has the row of its date. */
+static assay_status load_factors(const char *file, const assay_result *result, factor_file *f,
+                                 assay_error *err) {
+    size_t n_bars = 0, size = 0, number = 0;
+    char *line = NULL;
+    FILE *in = fopen(file, "r");
+    if (in == NULL)
+        return assay_error_set(err, ASSAY_E_IO, "cannot read %s: %s", file, strerror(errno));
+    assay_result_snapshots(result, &n_bars);
+    assay_status status = ASSAY_OK;
+    while (status == ASSAY_OK && getline(&line, &size, in) >= 0) {
+        number++;
+        status = number == 1 ? read_header(file, line, n_bars, f, err)
+                             : read_factor_row(file, number, line, result, f, err);
+    }
+    if (status == ASSAY_OK && number == 0)
+        status = assay_error_set(err, ASSAY_E_DATA, "%s is empty", file);
+    free(line);
+    (void)fclose(in);
+    return status;
+}
+
+static assay_status put_run(assay_store *store, const char *run_id, const char *factors, FILE *out,
+                            assay_error *err) {
     char *config = NULL, *sweep = NULL, then[33], now[33], version[32];
     cli_request request = {0};
     cli_run run = {0};
@@ -69,8 +183,15 @@ static assay_status put_run(assay_store *store, const char *run_id, FILE *out, a
         if (!request.strategies.strategy->needs_sectors &&
             cli_load_sectors(store, &request, run.panel, &no_sectors) != ASSAY_OK)
             cli_message("no attribution to sectors: %s", no_sectors.message);
+        factor_file f = {0};
+        if (status == ASSAY_OK && factors != NULL)
+            status = load_factors(factors, run.result, &f, err);
+        spec.factor_names = (const char *const *)f.name;
+        spec.factors = (const double *const *)f.value;
+        spec.n_factors = f.n;
         if (status == ASSAY_OK)
             status = assay_report_document(run.result, &spec, out, err);
+        factors_reset(&f);
     }
     cli_run_reset(&run);
     cli_request_reset(&request);
@@ -79,8 +200,8 @@ static assay_status put_run(assay_store *store, const char *run_id, FILE *out, a
     return status;
 }
 
-assay_status cli_report_document(assay_store *store, const char *const *ids, size_t n, char **out_document,
-                                 assay_error *err) {
+assay_status cli_report_document(assay_store *store, const char *const *ids, size_t n, const char *factors,
+                                 char **out_document, assay_error *err) {
     size_t size = 0;
     bool is_sweep = false;
     assay_status status = ASSAY_OK;
@@ -103,7 +224,7 @@ assay_status cli_report_document(assay_store *store, const char *const *ids, siz
                          : ",",
                   out);
         if (status == ASSAY_OK)
-            status = put_run(store, ids[i], out, err);
+            status = put_run(store, ids[i], factors, out, err);
         if (n > 1 && i + 1 == n)
             fputs("]}", out);
     }

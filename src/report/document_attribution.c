@@ -15,6 +15,7 @@
 #include "market/panel.h"
 #include "metrics/attribution.h"
 #include "metrics/groups.h"
+#include "metrics/regression.h"
 #include "report/document.h"
 
 /* --- money --- */
@@ -295,6 +296,54 @@ static assay_status attribute_to_sectors(assay_document *d, holdings *h, assay_e
     return ASSAY_OK;
 }
 
+/* --- factors --- */
+
+/* Contributions are annual: coefficient x mean of the factor x P; with alpha they sum to the mean excess return. */
+static void put_factors(assay_document *d, const assay_regression *g, const char *const *names) {
+    assay_json_stream *s = &d->json;
+    assay_stream_open(s, "factors", '{');
+    assay_stream_whole(s, "n", (int64_t)g->n);
+    assay_stream_number(s, "r_squared", g->r_squared);
+    assay_stream_number(s, "mean_pct", g->mean * d->periods * 100);
+    assay_stream_open(s, "rows", '[');
+    for (size_t i = 0; i <= g->n_factors; i++) {
+        assay_stream_open(s, NULL, '{');
+        assay_stream_text(s, "factor", i == 0 ? "alpha" : names[i - 1]);
+        assay_stream_number(s, "coefficient", g->coefficient[i]);
+        assay_stream_number(s, "std_error", g->std_error[i]);
+        assay_stream_number(s, "t", g->coefficient[i] / g->std_error[i]);
+        assay_stream_number(s, "contribution_pct", g->contribution[i] * d->periods * 100);
+        assay_stream_close(s, '{');
+    }
+    assay_stream_close(s, '[');
+    assay_stream_close(s, '{');
+}
+
+/* Returns less rf / P on the factors that were given (as they are), or on the benchmark less rf / P. */
+static assay_status regress_on_factors(assay_document *d, assay_error *err) {
+    static const char *const market[] = {"market"};
+    double *excess = malloc(2 * (d->n + 1) * sizeof *excess);
+    if (excess == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a regression");
+    const double *columns[] = {excess + d->n};
+    for (size_t i = 0; i < d->n; i++) {
+        excess[i] = d->returns[i] - d->risk_free_rate / d->periods;
+        excess[d->n + i] = d->benchmark[i] - d->risk_free_rate / d->periods;
+    }
+    bool is_given = d->spec->n_factors > 0;
+    assay_regression g;
+    assay_error why = {0};
+    assay_status status = assay_regress(excess, is_given ? d->spec->factors : columns,
+                                        is_given ? d->spec->n_factors : 1, d->n, &g, &why);
+    if (status == ASSAY_OK)
+        put_factors(d, &g, is_given ? d->spec->factor_names : market);
+    free(excess);
+    /* What nobody asked for may be missing; what was asked for may not. */
+    if (status != ASSAY_OK && (is_given || status == ASSAY_E_NOMEM))
+        return assay_error_set(err, status, "%s", why.message);
+    return ASSAY_OK;
+}
+
 assay_status assay_document_attribution(assay_document *d, assay_error *err) {
     assay_stream_open(&d->json, "attribution", '{');
     assay_stream_number(&d->json, "total_pnl", d->n == 0 ? 0 : d->equity[d->n - 1] - d->initial_capital);
@@ -312,6 +361,8 @@ assay_status assay_document_attribution(assay_document *d, assay_error *err) {
             status = attribute_to_sectors(d, &h, err);
     }
     holdings_reset(&h);
+    if (status == ASSAY_OK)
+        status = regress_on_factors(d, err);
     assay_stream_close(&d->json, '{');
     return status;
 }
