@@ -13,7 +13,7 @@ import pandas as pd
 from . import _native
 from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, chosen_method
 from ._errors import ConfigError, NotFoundError
-from ._inputs import Panel, sectors_of, symbols_of
+from ._inputs import TIME_NAMES, Columns, Panel, sectors_of, symbols_of
 from ._result import BacktestResult
 from ._strategies import NativeStrategy, as_strategy, method_of, params_as_texts, strategy_of_frame, text_of
 
@@ -152,9 +152,20 @@ class BacktestEngine:
         -------
         BacktestResult
             A dictionary with equity_curve, trades, portfolio_history, metrics and parameters.
+
+        Notes
+        -----
+        Holdings may also be the fourth argument and rebalance dates the fifth: a table of symbols without times is never
+        taken for fundamentals.
         """
         from ._beside import add_columns
 
+        if fundamental_df is not None and is_holdings(
+            fundamental_df
+        ):  # (..., holdings_df, rebalance_dates), by position
+            if rebalance_dates is None:
+                rebalance_dates = holdings_df
+            fundamental_df, holdings_df = None, fundamental_df
         given = [as_strategy(s) for s in as_list(strategies)]
         symbol = benchmark if isinstance(benchmark, str) else None
         texts = self._texts(
@@ -279,6 +290,12 @@ class BacktestEngine:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value is not None)
         return f"BacktestEngine({inside})"
+
+
+def is_holdings(table: Any) -> bool:
+    """Whether a table has symbols and no times: holdings where fundamentals are expected."""
+    columns = Columns(table, "fundamental_df")
+    return columns.find(("sym", "symbol")) is not None and columns.find(TIME_NAMES) is None
 
 
 def s_name(strategy: Any) -> str:

@@ -299,6 +299,16 @@ def test_holdings_choose_the_symbols(prices):
         BacktestEngine().run("momentum", prices, holdings_df=pd.DataFrame({"sym": ["XX"]}))
 
 
+def test_holdings_as_the_fourth_argument(prices):
+    holdings = pd.DataFrame({"sym": ["AAPL", "MSFT"]})
+    dates = list(prices.index.unique()[30:90:10])
+    engine, strategy = BacktestEngine(), MomentumStrategy(threshold=0.02)
+    named = engine.run(strategy, prices, holdings_df=holdings, rebalance_dates=dates)
+    placed = engine.run([strategy], prices, pd.DataFrame(), holdings, dates)
+    assert placed.symbols == ("AAPL", "MSFT") and len(placed.signals) > 0
+    assert placed.run_id == named.run_id
+
+
 def test_benchmark_gives_beta_its_market(prices):
     market = prices[prices["symbol"] == "MSFT"]["close_price"]
     engine, beta = BacktestEngine(), assay.PortfolioBetaStrategy(lookback=20)
