@@ -176,7 +176,7 @@ class BacktestEngine:
         members = make_members(given, frames, panel)
         sectors: dict[str, str] = {} if holdings_df is None else sectors_of(holdings_df)
         if any(member[0].needs_sectors for member in members) and sectors:
-            panel.native.set_sectors([sectors.get(name) for name in panel.symbols])
+            set_sectors(panel, sectors)
         set_benchmark(panel, benchmark, texts)
         add_columns(panel, members, technical_df, fundamental_df, texts)
         run = _native.run(
@@ -358,21 +358,25 @@ def frame_of(panel: Panel) -> pd.DataFrame:
 
 def set_benchmark(panel: Panel, benchmark: Any, texts: dict[str, str]) -> None:
     """Gives the panel its market, where one is told."""
-    if isinstance(benchmark, str) or (benchmark is None and texts.get("benchmark")):
-        panel.native.set_benchmark(panel.native, texts["benchmark"])
+    name = texts.get("benchmark") or None
+    if benchmark is None or isinstance(benchmark, str):
+        panel.put("benchmark", name, lambda: panel.native.set_benchmark(panel.native, name or ""))
         return
-    if benchmark is None:
-        return
-    market = (
-        benchmark
-        if isinstance(benchmark, Panel)
-        else Panel(with_symbol(benchmark), signal_prices=panel.options[1])
-    )
+    market = benchmark
+    if not isinstance(benchmark, Panel):
+        market = Panel(with_symbol(benchmark), signal_prices=panel.options[1])
     market = market.resampled(texts)
     if len(market.symbols) != 1:
         raise ConfigError(f"benchmark: expected prices of one symbol, not of {len(market.symbols)}")
-    panel.native.set_benchmark(market.native, market.symbols[0])
+    told = (market.symbols[0], market.fingerprint)
+    panel.put("benchmark", told, lambda: panel.native.set_benchmark(market.native, market.symbols[0]))
     texts["benchmark"] = market.symbols[0]
+
+
+def set_sectors(panel: Panel, sectors: dict[str, str]) -> None:
+    """Gives the panel the sectors of its symbols."""
+    own = [sectors.get(name) for name in panel.symbols]
+    panel.put("sectors", own, lambda: panel.native.set_sectors(own))
 
 
 def with_symbol(benchmark: Any) -> Any:

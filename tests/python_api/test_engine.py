@@ -320,6 +320,16 @@ def test_benchmark_gives_beta_its_market(prices):
         engine.run(beta, prices, benchmark="NOPE")
 
 
+def test_a_panel_has_one_benchmark(prices):
+    panel, engine, beta = assay.Panel(prices), BacktestEngine(), assay.PortfolioBetaStrategy(lookback=20)
+    first = engine.run(beta, panel, benchmark="MSFT")
+    assert engine.run(beta, panel, benchmark="MSFT")["equity_curve"] == first["equity_curve"]
+    for other in ("AAPL", None):
+        with pytest.raises(assay.ConfigError, match="another benchmark"):
+            engine.run(beta, panel, benchmark=other)
+    assert engine.run(beta, assay.Panel(prices))["equity_curve"] == engine.run(beta, prices)["equity_curve"]
+
+
 def test_sectors_come_from_the_holdings(sample, sample_prices):
     holdings = pd.read_csv(sample / "holdings.csv")
     of_frame = BacktestEngine().run("sector_rotation", sample_prices, holdings_df=holdings)
