@@ -13,7 +13,7 @@ import pandas as pd
 from . import _native
 from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, chosen_method
 from ._errors import ConfigError, NotFoundError
-from ._inputs import Panel, sectors_of, symbols_of
+from ._inputs import TIME_NAMES, Columns, Panel, sectors_of, symbols_of
 from ._result import BacktestResult
 from ._strategies import NativeStrategy, as_strategy, method_of, params_as_texts, strategy_of_frame, text_of
 
@@ -152,9 +152,20 @@ class BacktestEngine:
         -------
         BacktestResult
             A dictionary with equity_curve, trades, portfolio_history, metrics and parameters.
+
+        Notes
+        -----
+        Holdings may also be the fourth argument and rebalance dates the fifth: a table of symbols without times is never
+        taken for fundamentals.
         """
         from ._beside import add_columns
 
+        if fundamental_df is not None and is_holdings(
+            fundamental_df
+        ):  # (..., holdings_df, rebalance_dates), by position
+            if rebalance_dates is None:
+                rebalance_dates = holdings_df
+            fundamental_df, holdings_df = None, fundamental_df
         given = [as_strategy(s) for s in as_list(strategies)]
         symbol = benchmark if isinstance(benchmark, str) else None
         texts = self._texts(
@@ -165,7 +176,7 @@ class BacktestEngine:
         members = make_members(given, frames, panel)
         sectors: dict[str, str] = {} if holdings_df is None else sectors_of(holdings_df)
         if any(member[0].needs_sectors for member in members) and sectors:
-            panel.native.set_sectors([sectors.get(name) for name in panel.symbols])
+            set_sectors(panel, sectors)
         set_benchmark(panel, benchmark, texts)
         add_columns(panel, members, technical_df, fundamental_df, texts)
         run = _native.run(
@@ -281,6 +292,12 @@ class BacktestEngine:
         return f"BacktestEngine({inside})"
 
 
+def is_holdings(table: Any) -> bool:
+    """Whether a table has symbols and no times: holdings where fundamentals are expected."""
+    columns = Columns(table, "fundamental_df")
+    return columns.find(("sym", "symbol")) is not None and columns.find(TIME_NAMES) is None
+
+
 def s_name(strategy: Any) -> str:
     """The name of a strategy."""
     return str(getattr(strategy, "name", type(strategy).__name__))
@@ -341,21 +358,25 @@ def frame_of(panel: Panel) -> pd.DataFrame:
 
 def set_benchmark(panel: Panel, benchmark: Any, texts: dict[str, str]) -> None:
     """Gives the panel its market, where one is told."""
-    if isinstance(benchmark, str) or (benchmark is None and texts.get("benchmark")):
-        panel.native.set_benchmark(panel.native, texts["benchmark"])
+    name = texts.get("benchmark") or None
+    if benchmark is None or isinstance(benchmark, str):
+        panel.put("benchmark", name, lambda: panel.native.set_benchmark(panel.native, name or ""))
         return
-    if benchmark is None:
-        return
-    market = (
-        benchmark
-        if isinstance(benchmark, Panel)
-        else Panel(with_symbol(benchmark), signal_prices=panel.options[1])
-    )
+    market = benchmark
+    if not isinstance(benchmark, Panel):
+        market = Panel(with_symbol(benchmark), signal_prices=panel.options[1])
     market = market.resampled(texts)
     if len(market.symbols) != 1:
         raise ConfigError(f"benchmark: expected prices of one symbol, not of {len(market.symbols)}")
-    panel.native.set_benchmark(market.native, market.symbols[0])
+    told = (market.symbols[0], market.fingerprint)
+    panel.put("benchmark", told, lambda: panel.native.set_benchmark(market.native, market.symbols[0]))
     texts["benchmark"] = market.symbols[0]
+
+
+def set_sectors(panel: Panel, sectors: dict[str, str]) -> None:
+    """Gives the panel the sectors of its symbols."""
+    own = [sectors.get(name) for name in panel.symbols]
+    panel.put("sectors", own, lambda: panel.native.set_sectors(own))
 
 
 def with_symbol(benchmark: Any) -> Any:

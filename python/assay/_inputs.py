@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import pandas as pd
@@ -296,7 +297,8 @@ class Panel:
 
     Notes
     -----
-    Rows are copied; the frame may change afterwards.
+    Rows are copied; the frame may change afterwards. Sectors, a benchmark and columns that a run brings stay with the panel: runs
+    with others need a panel of their own.
     """
 
     def __init__(
@@ -325,6 +327,8 @@ class Panel:
         if symbols is not None:
             codes, names, times, arrays = choose(list(symbols), names, codes, times, arrays)
         self.options = (on_bad_data, signal_prices, fill_gap_bars)
+        self._beside: dict[str, Any] = {}
+        self._lock = threading.Lock()
         self.native, self.report = _native.build_panel(
             names,
             codes,
@@ -364,7 +368,30 @@ class Panel:
         panel = cls.__new__(cls)
         panel.native, panel.report, panel.options = native, {}, ("error", "split_adjusted", 0)
         panel.frequency = ""
+        panel._beside, panel._lock = {}, threading.Lock()
         return panel
+
+    def put(self, what: str, value: Any, put: Callable[[], None]) -> None:
+        """Gives the panel something beside its prices; a second time it must be the same, since runs share it.
+
+        Parameters
+        ----------
+        what : str
+            What it is called, such as "benchmark".
+        value : object
+            What tells it from another.
+        put : callable
+            Does it.
+        """
+        with self._lock:
+            if what not in self._beside:
+                if value is not None:
+                    put()
+                    self._beside[what] = value
+            elif self._beside[what] != value:
+                raise ConfigError(
+                    f"this Panel has another {what} already, which its runs share: build a Panel for each"
+                )
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -294,11 +294,11 @@ class BacktestResult(dict):  # type: ignore[type-arg]
 
     @property
     def positions(self) -> pd.DataFrame:
-        """Quantity held of each symbol at the close of each bar, in shares of the run's last bar where none split.
+        """Quantity held of each symbol at the close of each bar.
 
         Notes
         -----
-        Summed from the fills; splits between a fill and a bar are not in it.
+        Summed from the fills, in the shares that were traded: a split between a fill and a bar is not in it.
         """
         fills = self.records("fills")
         bars = self.records("snapshots")["bar"]

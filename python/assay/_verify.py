@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _native
 from ._adapter import Beside, PythonDefinition
-from ._engine import PATH, BacktestEngine, as_list, database_folder, is_native, make_members
+from ._engine import PATH, BacktestEngine, as_list, database_folder, is_native, make_members, set_sectors
 from ._inputs import Panel, sectors_of, symbols_of
 from ._strategies import as_strategy, params_as_texts
 
@@ -103,7 +103,7 @@ def verify(
     panel = None if prices_df is None else engine._panel(prices_df, holdings_df, texts).resampled(texts)
     beside = Beside(holdings=holdings_df)
     if panel is not None and sectors:
-        panel.native.set_sectors([sectors.get(name) for name in panel.symbols])
+        set_sectors(panel, sectors)
 
     def anew(native: Any) -> list[Any]:
         return make_members([copy.deepcopy(s) for s in given], beside, Panel.lent(native), folder)

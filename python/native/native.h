@@ -120,6 +120,7 @@ native_run_object *native_run_prepare(PyObject *members, PyObject *settings, PyO
 /* Reads the run's panel from a database. NULL with an exception set, and the run is gone; else the run. */
 native_run_object *native_run_load(native_run_object *run, const char *db, const char *frequency,
                                    unsigned n_threads, native_messages *messages);
+void native_run_dealloc(PyObject *self);
 /* Raises what went wrong (an exception of a strategy first) and drops the run. */
 PyObject *native_run_fail(native_run_object *run, const assay_error *err);
 

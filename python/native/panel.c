@@ -349,7 +349,7 @@ static assay_status build(const building *b, assay_panel **out_panel, assay_pane
                           assay_error *err) {
     assay_error first = {0};
     if (b->rows.n_rows == 0)
-        return build_from(b, false, out_panel, out_report, err);
+        return assay_error_set(err, ASSAY_E_DATA, "the prices have no row");
     assay_status status = build_from(b, true, out_panel, out_report, &first);
     return status == ASSAY_E_DATA ? build_from(b, false, out_panel, out_report, err)
            : status == ASSAY_OK   ? status

@@ -1,12 +1,10 @@
 /* Strategies of the library: built-in ones, rules, plugins (by what names them), and ready signals. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+#include "native.h" /* first: Python.h says which extensions of the system's headers there are */
+
 #include <dlfcn.h>
 
 #include "assay/assay_rule.h"
 #include "assay/assay_signals.h"
-#include "native.h"
 
 static void strategy_dealloc(PyObject *self) {
     native_strategy *s = (native_strategy *)self;

@@ -1,6 +1,8 @@
 """Databases: the same bytes as the program writes, and frames in and out."""
 
 import json
+import shutil
+import subprocess
 
 import assay
 import pandas as pd
@@ -55,6 +57,22 @@ def test_same_bytes_as_the_program(sample, program, strategy, arguments, options
         ours, theirs = stored(sample, table, "from-python"), stored(sample, table, told["run_id"])
         assert ours.schema == theirs.schema
         assert ours.to_pandas().equals(theirs.to_pandas()), table
+
+
+def test_plugins_and_ready_signals(sample, program, tmp_path, root):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    plugin = tmp_path / "breakout.so"
+    source = root / "examples/plugin/breakout.c"
+    subprocess.run([compiler, "-shared", "-fPIC", f"-I{root}/include", "-o", plugin, source], check=True)
+    query = "signals:SELECT timestamp, symbol, 'BUY' AS action FROM prices WHERE volume > 2000000"
+    for name in (f"plugin:{plugin}", query):
+        told = json.loads(program("run", name, "--db", sample, "--format", "json"))
+        run = assay.run(name, db=sample)
+        assert run.run_id == told["run_id"] and len(run.signals) > 0
+    prices = ParquetDB(sample).read_prices()
+    assert len(assay.BacktestEngine().run(f"plugin:{plugin}", prices).signals) > 0
 
 
 def test_symbols_and_holdings(sample, program):

@@ -299,6 +299,16 @@ def test_holdings_choose_the_symbols(prices):
         BacktestEngine().run("momentum", prices, holdings_df=pd.DataFrame({"sym": ["XX"]}))
 
 
+def test_holdings_as_the_fourth_argument(prices):
+    holdings = pd.DataFrame({"sym": ["AAPL", "MSFT"]})
+    dates = list(prices.index.unique()[30:90:10])
+    engine, strategy = BacktestEngine(), MomentumStrategy(threshold=0.02)
+    named = engine.run(strategy, prices, holdings_df=holdings, rebalance_dates=dates)
+    placed = engine.run([strategy], prices, pd.DataFrame(), holdings, dates)
+    assert placed.symbols == ("AAPL", "MSFT") and len(placed.signals) > 0
+    assert placed.run_id == named.run_id
+
+
 def test_benchmark_gives_beta_its_market(prices):
     market = prices[prices["symbol"] == "MSFT"]["close_price"]
     engine, beta = BacktestEngine(), assay.PortfolioBetaStrategy(lookback=20)
@@ -308,6 +318,16 @@ def test_benchmark_gives_beta_its_market(prices):
     assert by_symbol["equity_curve"] == by_series["equity_curve"] != none["equity_curve"]
     with pytest.raises(assay.NotFoundError, match="NOPE"):
         engine.run(beta, prices, benchmark="NOPE")
+
+
+def test_a_panel_has_one_benchmark(prices):
+    panel, engine, beta = assay.Panel(prices), BacktestEngine(), assay.PortfolioBetaStrategy(lookback=20)
+    first = engine.run(beta, panel, benchmark="MSFT")
+    assert engine.run(beta, panel, benchmark="MSFT")["equity_curve"] == first["equity_curve"]
+    for other in ("AAPL", None):
+        with pytest.raises(assay.ConfigError, match="another benchmark"):
+            engine.run(beta, panel, benchmark=other)
+    assert engine.run(beta, assay.Panel(prices))["equity_curve"] == engine.run(beta, prices)["equity_curve"]
 
 
 def test_sectors_come_from_the_holdings(sample, sample_prices):
