@@ -198,6 +198,17 @@ static assay_status run_on_its_bars(assay_store *store, const char *run_id, cli_
     return status;
 }
 
+/* Points of sweeps and folds are stored without the metrics of single runs, and so are runs of earlier versions. */
+static assay_status has_few_metrics(assay_store *store, const char *run_id, bool *out_few, assay_error *err) {
+    const char *params[] = {run_id, assay_run_metric_at(assay_metric_count())->name};
+    assay_table *t = NULL;
+    assay_status status = assay_store_sql(
+        store, "SELECT count(*) FROM backtest_results WHERE run_id = $1 AND metric = $2", params, 2, &t, err);
+    *out_few = status == ASSAY_OK && t->n_rows > 0 && strcmp(t->cells[0], "0") == 0;
+    assay_table_destroy(t);
+    return status;
+}
+
 /* The run refers to the request's strategies: reset it first. */
 static assay_status run_again(assay_store *store, const char *run_id, cli_request *out_request,
                               cli_run *out_run, comparison *out, assay_error *err) {
@@ -213,6 +224,8 @@ static assay_status run_again(assay_store *store, const char *run_id, cli_reques
             run_id, run_id);
     if (status == ASSAY_OK)
         status = cli_request_from_text(config, run_id, assay_store_folder(store), out_request, err);
+    if (status == ASSAY_OK)
+        status = has_few_metrics(store, run_id, &out_request->few_metrics, err);
     if (status == ASSAY_OK)
         status = run_on_its_bars(store, run_id, out_request, out_run, out, err);
     if (status == ASSAY_OK)

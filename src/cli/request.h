@@ -64,6 +64,7 @@ typedef struct cli_request {
     bool has_own_rule;     /* the rule stands in the configuration */
     cli_names symbols;     /* sorted; none: every symbol */
     char *frequency;       /* NULL: the only one there is */
+    bool few_metrics;      /* those of sweeps and folds alone */
     int64_t read_until_us; /* bars after it are not read, whatever the period; 0: it alone decides */
 } cli_request;
 

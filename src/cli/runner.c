@@ -283,7 +283,7 @@ assay_status cli_run_panel(const cli_request *request, const char *frequency, cl
         status = assay_report_parameters_json(request->config, &run->parameters_json, err);
     if (status == ASSAY_OK)
         status = assay_run(run->panel, request->config, ASSAY_KEEP_ALL, &run->result, err);
-    if (status == ASSAY_OK)
+    if (status == ASSAY_OK && !request->few_metrics)
         status = assay_result_analyse(run->result, 0, err);
     if (status == ASSAY_OK)
         name_run(run, run->panel, assay_config_strategy(request->config)->name);
