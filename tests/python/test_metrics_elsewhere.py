@@ -6,6 +6,7 @@ down in docs/conventions.md, and tested here on a small example.
 """
 
 import functools
+import json
 import math
 import warnings
 
@@ -187,3 +188,43 @@ def test_differences_of_definition(quantstats):
     assert quantstats.greeks(r, b, prepare_returns=False)["alpha"] != pytest.approx(
         empyrical.alpha(r, b), rel=1e-3
     )
+
+
+def test_conventions_of_other_tools(assay, quantstats, tmp_path):
+    """assay show --conventions, against the tools themselves where they are here, else against their formulas in NumPy."""
+    database = tmp_path / "db"
+    assay("sample", "--db", database, "--symbols", 20, "--days", 700, "--seed", 8)
+    assay("run", "momentum", "--db", database, "--run-id", "c", "--set", "risk_free_rate=0.01")
+    said = json.loads(assay("show", "c", "--db", database, "--conventions", "--format", "json").stdout)
+    ours = {(row["measure"], row["tool"]): row["value"] for row in said}
+    daily, capital, equity, r = series_of(database, "c")
+    g = (equity.iloc[-1] / capital) ** (1 / (len(r) + 1))
+    annual, years = g**252 - 1, r.groupby(r.index.year).apply(lambda x: (1 + x).prod() - 1)
+    volatility = math.sqrt((r.var() + g**2) ** 252 - g ** (2 * 252))
+    downside = math.sqrt((np.minimum(r, 0) ** 2).mean() * 252)
+    summed = r.cumsum()
+    expected = {
+        ("Sharpe ratio", "assay"): stated(database, "c")["sharpe_ratio"],
+        ("Sharpe ratio", "empyrical"): empyrical.sharpe_ratio(r, risk_free=0.01 / 252),
+        ("Sharpe ratio", "quantstats"): r.mean() / r.std() * math.sqrt(252),
+        ("Sharpe ratio", "pyfolio"): empyrical.sharpe_ratio(r),
+        ("Sharpe ratio", "backtesting.py"): (annual - 0.01) / volatility,
+        ("Sharpe ratio", "backtrader"): (years.mean() - 0.01) / years.std(ddof=0),
+        ("Sharpe ratio", "qlib"): r.mean() / r.std() * math.sqrt(238),
+        ("Sortino ratio", "assay"): stated(database, "c")["sortino_ratio"],
+        ("Sortino ratio", "empyrical"): empyrical.sortino_ratio(r, required_return=0.01 / 252),
+        ("Sortino ratio", "quantstats"): quantstats.sortino(r),
+        ("Sortino ratio", "pyfolio"): empyrical.sortino_ratio(r),
+        ("Sortino ratio", "backtesting.py"): (annual - 0.01) / downside,
+        ("annual return %", "assay"): empyrical.annual_return(r) * 100,
+        ("annual return %", "backtesting.py"): annual * 100,
+        ("annual return %", "qlib"): r.mean() * 238 * 100,
+        ("annual volatility %", "assay"): r.std(ddof=0) * math.sqrt(252) * 100,
+        ("annual volatility %", "empyrical"): empyrical.annual_volatility(r) * 100,
+        ("annual volatility %", "backtesting.py"): volatility * 100,
+        ("maximum drawdown %", "assay"): empyrical.max_drawdown(r) * 100,
+        ("maximum drawdown %", "qlib"): (summed - summed.cummax()).min() * 100,
+    }
+    assert set(ours) == set(expected)
+    for key, value in expected.items():
+        assert ours[key] == pytest.approx(value, rel=1e-9), key

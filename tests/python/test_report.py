@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 HOSTILE = '<img src=x onerror="document.title=1">'
@@ -169,6 +170,43 @@ def test_identities_on_random_runs(assay, tmp_path):
 @pytest.mark.long
 def test_identities_on_200_random_runs(assay, tmp_path):
     try_random_runs(assay, tmp_path, range(6, 206))
+
+
+def test_factors_are_those_of_numpy(stored, assay, tmp_path):
+    run, db, _ = stored
+    d = document(stored, "m")
+    rng = np.random.default_rng(3)
+    equity = np.array([d["initial_capital"], *d["bars"]["equity"]])
+    r = equity[1:] / equity[:-1] - 1
+    factors = np.column_stack([r * 0.5 + rng.normal(0, 0.01, len(r)), rng.normal(0, 0.01, len(r))])
+    lines = ["date,alike,noise"] + [
+        f"{day},{a!r},{'' if i == 5 else b!r}"
+        for i, (day, (a, b)) in enumerate(zip(d["bars"]["date"], factors.tolist()))
+    ]
+    path = tmp_path / "factors.csv"
+    path.write_text("\n".join(lines) + "\n")
+    said = json.loads(
+        assay("report", "m", "--db", db, "--factors", path, "--format", "json", "--out", "-").stdout
+    )["attribution"]["factors"]
+    keep = np.arange(len(r)) != 5
+    x, y = np.column_stack([np.ones(len(r)), factors])[keep], r[keep]
+    coefficients, residual, _, _ = np.linalg.lstsq(x, y, rcond=None)
+    errors = np.sqrt(residual[0] / (len(y) - 3) * np.diag(np.linalg.inv(x.T @ x)))
+    assert said["n"] == len(y) and [row["factor"] for row in said["rows"]] == ["alpha", "alike", "noise"]
+    # Equity has nine digits in the document.
+    assert [row["coefficient"] for row in said["rows"]] == pytest.approx(coefficients, rel=1e-4, abs=1e-8)
+    assert [row["std_error"] for row in said["rows"]] == pytest.approx(errors, rel=1e-4)
+    assert said["r_squared"] == pytest.approx(1 - residual[0] / ((y - y.mean()) ** 2).sum(), rel=1e-5)
+    assert sum(row["contribution_pct"] for row in said["rows"]) == pytest.approx(said["mean_pct"], rel=1e-9)
+    for text, what in (
+        ("date,a\n2015-01-02,x\n", "factors.csv:2"),
+        ("", "is empty"),
+        ("date\n", "name a column"),
+        ("date,a\nsoon,1\n", "no date"),
+        ("date,a\n2016-01-04,1\n", "needs 3 bars"),
+    ):
+        path.write_text(text)
+        assert what in assay("report", "m", "--db", db, "--factors", path, code=1).stderr
 
 
 def test_what_cannot_be_reported(stored, assay):
