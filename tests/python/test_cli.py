@@ -77,7 +77,7 @@ def test_help_of_a_command(assay, command):
 
 def test_only_what_works_is_in_the_help(assay):
     text = assay("--help").stdout
-    for planned in ["report", "diff", "why", "live"]:
+    for planned in ["diff", "why", "live"]:
         assert f"  {planned} " not in text
         done = assay(planned, code=2)
         assert f"unknown command '{planned}'" in done.stderr

@@ -109,8 +109,9 @@ def test_random_points_are_single_runs(assay, optimize, market):
         )
         alone = json.loads(done.stdout)["metrics"]
         point = metrics.loc[f"alone-{number}"]
-        assert set(alone) == set(point.index)
-        for name, value in alone.items():
+        assert set(alone) > set(point.index)  # single runs have more
+        for name in point.index:
+            value = alone[name]
             assert value == point[name] if value is not None else not math.isfinite(point[name]), (
                 number,
                 name,
