@@ -91,9 +91,11 @@ static double drawdown_pct(const facts *f) {
     ROW("qlib", "maximum drawdown %", f->summed_drawdown * 100, "of the sum of r: not compounded")
 
 size_t assay_convention_count(void) {
-#define ROW(tool, measure, value, formula) +1
-    return 0 CONVENTIONS(ROW);
+    size_t n = 0;
+#define ROW(tool, measure, value, formula) n++;
+    CONVENTIONS(ROW)
 #undef ROW
+    return n;
 }
 
 static void gather(facts *f, const int64_t *time_us) {

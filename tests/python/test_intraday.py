@@ -76,7 +76,7 @@ def check_signals(assay, markets, strategy):
     )
 
 
-@pytest.mark.cli
+@pytest.mark.cli_long
 def test_a_daily_strategy_gives_the_same_signals_on_finer_bars(assay, markets):
     """To the bit; those of a day come at the bar that ends when its session does."""
     check_signals(assay, markets, MOMENTUM)
@@ -229,7 +229,7 @@ def test_written_bars_have_a_frequency_of_their_own(assay, markets, tmp_path):
     assert values[0] == values[1]
 
 
-@pytest.mark.cli
+@pytest.mark.cli_long
 @pytest.mark.parametrize(
     ("options", "said"),
     [

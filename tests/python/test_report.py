@@ -109,6 +109,7 @@ def check_identities(d):
     assert growth * d["initial_capital"] == pytest.approx(equity[-1], rel=1e-4)  # years have six digits
 
 
+@pytest.mark.cli_long
 def test_parts_sum_to_the_whole(stored):
     for run_id in ("m", "r"):
         check_identities(document(stored, run_id))
@@ -163,6 +164,7 @@ def try_random_runs(assay, tmp_path, seeds):
         check_identities(json.loads(done.stdout))
 
 
+@pytest.mark.cli_long
 def test_identities_on_random_runs(assay, tmp_path):
     try_random_runs(assay, tmp_path, range(6))
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 
 def blocks(language):

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-pytestmark = pytest.mark.cli
+pytestmark = pytest.mark.cli_long
 
 RULE = """\
 rule:
