@@ -3,6 +3,7 @@
 `BacktestEngine` runs strategies over data frames and databases, in C; `BaseStrategy` is the base of strategies in Python.
 """
 
+from . import interchange
 from ._analyzer import BacktestAnalyzer
 from ._database import BacktestDataLoader, ParquetDB
 from ._engine import BacktestEngine, run
@@ -70,6 +71,7 @@ __all__ = [
     "Trade",
     "VerifyReport",
     "__version__",
+    "interchange",
     "program",
     "run",
     "strategy",
