@@ -20,22 +20,42 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reference"
 import compare  # noqa: E402
 import markets  # noqa: E402
 
-TABLES = ("backtest_runs", "backtest_trades", "backtest_metrics", "backtest_signals", "backtest_fills",
-          "backtest_results")
+TABLES = (
+    "backtest_runs",
+    "backtest_trades",
+    "backtest_metrics",
+    "backtest_signals",
+    "backtest_fills",
+    "backtest_results",
+)
 OF_THE_CLOCK = {"timestamp", "created_at", "updated_at", "duration_ms", "run_timestamp"}
 RULES = {
-    "windowed": ["buy: close > sma(close, 5) and zscore(close, 7) > -2",
-                 "sell: close < lag(rolling_min(low, 4), 1) or bars_held > 12", "score: return(close, 9)"],
-    "recursive": ["buy: ema(close, 6) > ema(close, 13) and rsi(close, 5) < 80",
-                  "sell: close < ema(close, 13) - 2 * atr(6)", "score: rsi(close, 5)"],
-    "crossed": ["buy: cross_percentile(ema(close, 4) / close) > 0.6",
-                "sell: cross_percentile(return(close, 3)) < 0.3 or bars_held > 20", "score: market_beta(11)"],
+    "windowed": [
+        "buy: close > sma(close, 5) and zscore(close, 7) > -2",
+        "sell: close < lag(rolling_min(low, 4), 1) or bars_held > 12",
+        "score: return(close, 9)",
+    ],
+    "recursive": [
+        "buy: ema(close, 6) > ema(close, 13) and rsi(close, 5) < 80",
+        "sell: close < ema(close, 13) - 2 * atr(6)",
+        "score: rsi(close, 5)",
+    ],
+    "crossed": [
+        "buy: cross_percentile(ema(close, 4) / close) > 0.6",
+        "sell: cross_percentile(return(close, 3)) < 0.3 or bars_held > 20",
+        "score: market_beta(11)",
+    ],
 }
 
 
 def call(*args, env=None):
-    done = subprocess.run([compare.binary(), *map(str, args)], capture_output=True, text=True, timeout=300,
-                          env={**os.environ, **(env or {})})
+    done = subprocess.run(
+        [compare.binary(), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **(env or {})},
+    )
     assert done.returncode == 0, f"{args}\n{done.stderr[-3000:]}"
     return done
 
@@ -93,7 +113,9 @@ def sample(tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
     call("sample", "--db", folder / "db", "--symbols", 13, "--days", 150, "--seed", 5)
     for name, lines in RULES.items():
-        (folder / f"{name}.yaml").write_text("".join(f"{line}\n" for line in ["rule:", *(f"  {part}" for part in lines)]))
+        (folder / f"{name}.yaml").write_text(
+            "".join(f"{line}\n" for line in ["rule:", *(f"  {part}" for part in lines)])
+        )
     return folder
 
 
@@ -101,8 +123,16 @@ def of_sample(folder, *args):
     return folder / "db", ["run", *args, "--db", folder / "db", "--run-id", "r"]
 
 
-SETTINGS = ["--set", "signal_prices=total_return", "--set", "slippage_model=impact", "--set", "max_participation=0.02",
-            "--set", "allow_short=true"]
+SETTINGS = [
+    "--set",
+    "signal_prices=total_return",
+    "--set",
+    "slippage_model=impact",
+    "--set",
+    "max_participation=0.02",
+    "--set",
+    "allow_short=true",
+]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -118,8 +148,10 @@ def test_rule_in_many_sizes(rule, size, sample):
     assert different(*of_sample(sample, f"rule:{sample / rule}.yaml", *SETTINGS), blocks(size)) == []
 
 
-@pytest.mark.parametrize("combine", [pytest.param("union", marks=pytest.mark.long), pytest.param("vote", marks=pytest.mark.long),
-                                     "sleeves"])
+@pytest.mark.parametrize(
+    "combine",
+    [pytest.param("union", marks=pytest.mark.long), pytest.param("vote", marks=pytest.mark.long), "sleeves"],
+)
 def test_ensemble_with_signals(combine, sample):
     """The ready signals are those of a run of momentum."""
     db, run = of_sample(sample, "momentum")
@@ -132,8 +164,17 @@ def test_ensemble_with_signals(combine, sample):
 
 # ------------------------------------------------------------------------------------------------- prices as they lie
 
+
 def write_prices(folder, name, rows):
-    columns = ("timestamp", "symbol", "open_price", "close_price", "volume", "dividend_amount", "split_coefficient")
+    columns = (
+        "timestamp",
+        "symbol",
+        "open_price",
+        "close_price",
+        "volume",
+        "dividend_amount",
+        "split_coefficient",
+    )
     (folder / "db" / "prices").mkdir(parents=True, exist_ok=True)
     table = pyarrow.table({c: [row[i] for row in rows] for i, c in enumerate(columns)})
     pyarrow.parquet.write_table(table, folder / "db" / "prices" / f"{name}.parquet", row_group_size=16)
@@ -150,7 +191,9 @@ def random_rows(rng, symbol, n):
         split = 2.0 if rng.random() < 0.02 else None
         price = price / 2 if split else price
         if rng.random() < 0.9:
-            rows.append((day(t), symbol, price * 0.99, price, 1000.0, 0.1 if rng.random() < 0.03 else None, split))
+            rows.append(
+                (day(t), symbol, price * 0.99, price, 1000.0, 0.1 if rng.random() < 0.03 else None, split)
+            )
     return rows
 
 
@@ -179,30 +222,54 @@ def test_prices_symbol_by_symbol_in_many_sizes(size, tmp_path):
     assert different(tmp_path / "db", [*RUN, "--db", tmp_path / "db"], blocks(size)) == []
 
 
-@pytest.mark.parametrize("bad", ["later file", "no timestamp",
-                                 *(pytest.param(b, marks=pytest.mark.long) for b in ("no close", "below zero", "twice in a file"))])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "later file",
+        "no timestamp",
+        *(pytest.param(b, marks=pytest.mark.long) for b in ("no close", "below zero", "twice in a file")),
+    ],
+)
 def test_prices_that_are_not_clean(bad, tmp_path):
     """Duplicates and bad rows are settled as in memory, and what was left out is counted as in memory."""
     rng = file_by_file(tmp_path)
     again = random_rows(rng, "B", 120)[40:60]
-    again = {"later file": again, "no timestamp": [(None, *r[1:]) for r in again] + again[:1],
-             "no close": [(*r[:3], None, *r[4:]) for r in random_rows(rng, "D", 120)] + random_rows(rng, "E", 120),
-             "below zero": [(*r[:3], -r[3], *r[4:]) for r in random_rows(rng, "D", 30)] + random_rows(rng, "E", 120),
-             "twice in a file": again + again}[bad]
+    again = {
+        "later file": again,
+        "no timestamp": [(None, *r[1:]) for r in again] + again[:1],
+        "no close": [(*r[:3], None, *r[4:]) for r in random_rows(rng, "D", 120)] + random_rows(rng, "E", 120),
+        "below zero": [(*r[:3], -r[3], *r[4:]) for r in random_rows(rng, "D", 30)]
+        + random_rows(rng, "E", 120),
+        "twice in a file": again + again,
+    }[bad]
     write_prices(tmp_path, "Z", again)
     run = [*RUN, "--db", tmp_path / "db", "--set", "on_bad_data=drop"]
     assert different(tmp_path / "db", run, blocks(50)) == []
     assert call(*run).stderr == call(*run, "--block-bars", 9).stderr
-    refused = [subprocess.run([compare.binary(), *map(str, [*RUN, "--db", tmp_path / "db", *more])], capture_output=True, text=True)
-               for more in ([], ["--block-bars", 9])]
+    refused = [
+        subprocess.run(
+            [compare.binary(), *map(str, [*RUN, "--db", tmp_path / "db", *more])],
+            capture_output=True,
+            text=True,
+        )
+        for more in ([], ["--block-bars", 9])
+    ]
     assert refused[0].returncode == refused[1].returncode and refused[0].stderr == refused[1].stderr
 
 
 def test_a_folder_without_room_is_named(tmp_path):
     file_by_file(tmp_path)
-    done = subprocess.run([compare.binary(), *RUN, "--db", tmp_path / "db", "--block-bars", "5"], capture_output=True,
-                          text=True, env={**os.environ, "ASSAY_TMPDIR": "/proc"})
-    assert done.returncode == 1 and "the folder /proc takes no file" in done.stderr and "ASSAY_TMPDIR" in done.stderr
+    done = subprocess.run(
+        [compare.binary(), *RUN, "--db", tmp_path / "db", "--block-bars", "5"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "ASSAY_TMPDIR": "/proc"},
+    )
+    assert (
+        done.returncode == 1
+        and "the folder /proc takes no file" in done.stderr
+        and "ASSAY_TMPDIR" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("n", ["0", "-1", "x", ""])

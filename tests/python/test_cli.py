@@ -455,7 +455,10 @@ def test_each_strategy_by_itself(assay, tmp_path):
 
 def table_bytes(db, run_id):
     """The files of a run, but for the time and duration in backtest_runs."""
-    files = {path.relative_to(db).parts[0]: path.read_bytes() for path in Path(db).glob(f"backtest_*/**/{run_id}.parquet")}
+    files = {
+        path.relative_to(db).parts[0]: path.read_bytes()
+        for path in Path(db).glob(f"backtest_*/**/{run_id}.parquet")
+    }
     assert len(files) == 7
     return {table: content for table, content in files.items() if table != "backtest_runs"}
 

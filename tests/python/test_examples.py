@@ -14,7 +14,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "src/README.md", ROOT / "examples/README.md", ROOT / "examples/plugin/README.md"]
+    [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "src/README.md",
+        ROOT / "examples/README.md",
+        ROOT / "examples/plugin/README.md",
+    ]
     + list((ROOT / "docs").glob("*.md"))
 )
 
@@ -62,7 +68,9 @@ def test_plugin_example(tmp_path):
     folder.mkdir(parents=True)
     (tmp_path / "include").symlink_to(ROOT / "include")
     shutil.copy(ROOT / "examples/plugin/breakout.c", folder)
-    done = subprocess.run(command + " -Wall -Wextra -Werror", shell=True, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        command + " -Wall -Wextra -Werror", shell=True, cwd=folder, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert (folder / "breakout.so").exists()
 
@@ -84,7 +92,9 @@ def console_commands(page):
     return commands
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 8), ("docs/strategies.md", 15), ("docs/survivorship.md", 8)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("README.md", 8), ("docs/strategies.md", 15), ("docs/survivorship.md", 8)]
+)
 def test_commands_of_a_page(assay_bin, tmp_path, page, least):
     """Each line shown is printed, in this order; a line with … stands for any number of others."""
     for folder in ("examples", "include"):

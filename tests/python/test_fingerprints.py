@@ -56,7 +56,10 @@ def test_a_revised_bar_is_named(assay, db, how):
     symbol = duckdb.sql(f"SELECT min(symbol) FROM '{db}/prices/**/*.parquet'").fetchone()[0]
     where = f"symbol = '{symbol}' AND {t}::DATE = '2015-03-10'"
     if how == "changed":
-        revise(db, f"SELECT * REPLACE (CASE WHEN {where} THEN close_price * 1.0001 ELSE close_price END AS close_price) FROM {{}}")
+        revise(
+            db,
+            f"SELECT * REPLACE (CASE WHEN {where} THEN close_price * 1.0001 ELSE close_price END AS close_price) FROM {{}}",
+        )
         wanted = f"  {symbol}: 2015-03 (changed)"
     elif how == "removed":
         revise(db, f"SELECT * FROM {{}} WHERE NOT ({where})")
@@ -95,14 +98,19 @@ def test_new_bars_are_no_revision(assay, db, tmp_path):
     said = assay("reproduce", "r", "--db", db).stdout
     assert f"new bars after the run's end: 1 after {last:%Y-%m-%d}" in said
     assert "reproduced, every table is the same" in said and "revised" not in said
-    revise(db, f"SELECT * REPLACE (CASE WHEN {t}::DATE = '2015-02-03' THEN high_price * 1.5 ELSE high_price END AS high_price) FROM {{}}")
+    revise(
+        db,
+        f"SELECT * REPLACE (CASE WHEN {t}::DATE = '2015-02-03' THEN high_price * 1.5 ELSE high_price END AS high_price) FROM {{}}",
+    )
     said = assay("reproduce", "r", "--db", db, code=None).stdout
     assert "data revised: 10 months of 10 symbols" in said and "new bars" in said
 
 
 def test_a_program_that_differs(assay, db):
     path = next(db.glob("backtest_trades/**/r.parquet"))
-    duckdb.sql(f"CREATE OR REPLACE TEMP TABLE t AS SELECT * REPLACE (pnl + 1 AS pnl) FROM read_parquet('{path}', hive_partitioning=false)")
+    duckdb.sql(
+        f"CREATE OR REPLACE TEMP TABLE t AS SELECT * REPLACE (pnl + 1 AS pnl) FROM read_parquet('{path}', hive_partitioning=false)"
+    )
     duckdb.sql(f"COPY (FROM t) TO '{path}' (FORMAT parquet)")
     said = assay("reproduce", "r", "--db", db, code=1).stdout
     assert "the data are the same" in said and "program differs" in said

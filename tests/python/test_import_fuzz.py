@@ -24,7 +24,25 @@ GOOD = {
     "utf16": "date,symbol,close\n2024-01-02,A,1\n2024-01-03,A,2\n".encode("utf-16"),
     "gzip": gzip.compress(b"date,symbol,close\n2024-01-02,A,1\n", mtime=0),
 }
-PIECES = [b",", b";", b"\t", b'"', b"\n", b"\r", b"\0", b"\xff\xfe", b"-", b".", b"1e309", b"NaN", b"9" * 40, b"31/02/2024", b"\xef\xbb\xbf", b"%", b"'"]
+PIECES = [
+    b",",
+    b";",
+    b"\t",
+    b'"',
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\xff\xfe",
+    b"-",
+    b".",
+    b"1e309",
+    b"NaN",
+    b"9" * 40,
+    b"31/02/2024",
+    b"\xef\xbb\xbf",
+    b"%",
+    b"'",
+]
 
 
 def damaged(good, rng):
@@ -50,8 +68,18 @@ def try_inputs(assay, tmp_path, dialect, seeds):
         rng = random.Random(f"{dialect} {seed}")
         path = tmp_path / f"damaged{ending}"
         path.write_bytes(damaged(GOOD[dialect], rng))
-        done = assay("import", path, "--db", tmp_path / "db", *(["--dry-run"] if seed % 2 else []), code=None, timeout=60)
-        assert done.returncode in (0, 1, 2), f"{dialect} {seed}: {done.returncode}\n{path.read_bytes()!r}\n{done.stderr}"
+        done = assay(
+            "import",
+            path,
+            "--db",
+            tmp_path / "db",
+            *(["--dry-run"] if seed % 2 else []),
+            code=None,
+            timeout=60,
+        )
+        assert done.returncode in (0, 1, 2), (
+            f"{dialect} {seed}: {done.returncode}\n{path.read_bytes()!r}\n{done.stderr}"
+        )
         assert "AddressSanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
         if done.returncode != 0:
             assert done.stderr.startswith("assay: "), (seed, path.read_bytes(), done.stderr)

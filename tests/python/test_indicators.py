@@ -59,7 +59,12 @@ def write_market(path, market):
 def run(program, path, calls, env=None):
     text = "\n".join(" ".join([name, *map(repr, numbers)]) for name, numbers in calls) + "\n"
     done = subprocess.run(
-        [program, path], input=text, capture_output=True, text=True, check=True, env={**os.environ, **(env or {})}
+        [program, path],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **(env or {})},
     )
     return done.stdout
 
@@ -245,8 +250,14 @@ def test_values(program, tmp_path, seed):
             same_nan = np.array_equal(np.isnan(expected), np.isnan(matrix[:, s]))
             error = np.abs(matrix[:, s] - expected) - 1e-9 * np.abs(expected) - 1e-10 * scale_of(d, name)
             if not same_nan or np.nanmax(error, initial=-1) > 0:
-                at = int(np.nanargmax(error)) if same_nan else int(np.argmax(np.isnan(expected) != np.isnan(matrix[:, s])))
-                problems.append(f"{name}{numbers} of symbol {s}, row {at}: {matrix[at, s]!r}, expected {expected[at]!r}")
+                at = (
+                    int(np.nanargmax(error))
+                    if same_nan
+                    else int(np.argmax(np.isnan(expected) != np.isnan(matrix[:, s])))
+                )
+                problems.append(
+                    f"{name}{numbers} of symbol {s}, row {at}: {matrix[at, s]!r}, expected {expected[at]!r}"
+                )
                 break
     assert not problems, "\n".join(problems)
 
@@ -283,20 +294,53 @@ def flat_market():
     return {**flat, "volume": np.full(shape, 1000.0)}
 
 
-UNDEFINED = ["rsi", "cmo", "zscore", "bb_pct", "corr", "beta", "stoch_k", "stoch_d", "willr", "cci", "mfi", "ultosc", "bop"]
-STANDS = {"ema": 12.3, "sma": 12.3, "wma": 12.3, "dema": 12.3, "tema": 12.3, "kama": 12.3, "trima": 12.3, "median": 12.3}
+UNDEFINED = [
+    "rsi",
+    "cmo",
+    "zscore",
+    "bb_pct",
+    "corr",
+    "beta",
+    "stoch_k",
+    "stoch_d",
+    "willr",
+    "cci",
+    "mfi",
+    "ultosc",
+    "bop",
+]
+STANDS = {
+    "ema": 12.3,
+    "sma": 12.3,
+    "wma": 12.3,
+    "dema": 12.3,
+    "tema": 12.3,
+    "kama": 12.3,
+    "trima": 12.3,
+    "median": 12.3,
+}
 ZERO = ["std", "var", "slope", "mom", "roc", "macd", "trix", "atr", "adx", "dx", "bb_width", "ad"]
 
 
 def test_flat_price(program, tmp_path):
     """TA-Lib has 0 for 0 / 0; here it is NaN, so that no rule fires on a price that does not move."""
     write_market(tmp_path / "market", flat_market())
-    numbers = {"zscore": ("5", "0"), "stoch_d": (), "stoch_k": (), "macd": (), "ultosc": (), "bb_pct": (), "bb_width": ()}
+    numbers = {
+        "zscore": ("5", "0"),
+        "stoch_d": (),
+        "stoch_k": (),
+        "macd": (),
+        "ultosc": (),
+        "bb_pct": (),
+        "bb_width": (),
+    }
 
     def last(name):
         given = numbers.get(name, ("5",))
         line = f"{name} {' '.join(given)}\n"
-        done = subprocess.run([program, tmp_path / "market"], input=line, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [program, tmp_path / "market"], input=line, capture_output=True, text=True, check=True
+        )
         return float(done.stdout.split()[-1])
 
     assert [name for name in UNDEFINED if not np.isnan(last(name))] == []
@@ -306,13 +350,31 @@ def test_flat_price(program, tmp_path):
 
 # --- rows that are missing ---------------------------------------------------------------------------------------------
 
-RECURSIVE = ["ema", "dema", "tema", "kama", "rsi", "cmo", "macd", "macd_signal", "ppo", "trix", "atr", "natr", "adx", "dx"]
+RECURSIVE = [
+    "ema",
+    "dema",
+    "tema",
+    "kama",
+    "rsi",
+    "cmo",
+    "macd",
+    "macd_signal",
+    "ppo",
+    "trix",
+    "atr",
+    "natr",
+    "adx",
+    "dx",
+]
 RECURSIVE += ["plus_di", "minus_di", "obv", "ad", "adosc"]
 
 
 def test_recursive_functions_pass_over_missing_rows(program, tmp_path):
     """A row without input is as if it were not there, to the last bit."""
-    names = [(name, {"macd": (4, 7), "ppo": (4, 7), "macd_signal": (4, 7, 3)}.get(name, (4,))) for name in RECURSIVE]
+    names = [
+        (name, {"macd": (4, 7), "ppo": (4, 7), "macd_signal": (4, 7, 3)}.get(name, (4,)))
+        for name in RECURSIVE
+    ]
     names = [(name, () if name in ("obv", "ad", "adosc") else numbers) for name, numbers in names]
     market = {name: column[:200, :1] for name, column in random_market(4).items()}
     gone = np.random.default_rng(5).random(200) < 0.2

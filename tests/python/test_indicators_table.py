@@ -48,7 +48,9 @@ def test_columns_are_those_of_the_table_and_agree_with_pandas(db):
     rows = table(db)
     prices = table(db, "prices").dropna(subset=["close_price"])
     assert len(rows) == len(prices) and set(rows.frequency) == {"1d"}
-    assert {"sma_20", "ema_26", "rsi_14", "macd_histogram", "bb_pct", "volume", "volume_sma_20"} <= set(rows.columns)
+    assert {"sma_20", "ema_26", "rsi_14", "macd_histogram", "bb_pct", "volume", "volume_sma_20"} <= set(
+        rows.columns
+    )
     for symbol in sorted(set(rows.symbol))[:4]:
         time, close = split_adjusted(db, symbol)
         mine = rows[rows.symbol == symbol].sort_values("timestamp")
@@ -75,16 +77,35 @@ def test_a_table_of_others_keeps_its_rows_columns_and_folders(db):
         folder = db / "technical_analysis" / f"year={day.year}" / f"month={day.month}" / f"day={day.day}"
         folder.mkdir(parents=True)
         here = prices[prices.timestamp == day]
-        pandas.DataFrame({"timestamp": here.timestamp + pandas.Timedelta(hours=9), "symbol": here.symbol.astype("category"),
-                          "frequency": "daily", "mine": 1.5, "obv": "text"}).to_parquet(folder / "0.parquet", index=False)
-        pandas.DataFrame({"timestamp": [day], "symbol": ["OTHER"], "frequency": ["1d"], "mine": [2.5]}).to_parquet(
-            folder / "1.parquet", index=False)
-    assay("indicators", "--db", db, "--column", "obv", "--column", "trend=close / lag(close, 1) - 1", "--end",
-          pandas.Timestamp(days[-1]).date())
+        pandas.DataFrame(
+            {
+                "timestamp": here.timestamp + pandas.Timedelta(hours=9),
+                "symbol": here.symbol.astype("category"),
+                "frequency": "daily",
+                "mine": 1.5,
+                "obv": "text",
+            }
+        ).to_parquet(folder / "0.parquet", index=False)
+        pandas.DataFrame(
+            {"timestamp": [day], "symbol": ["OTHER"], "frequency": ["1d"], "mine": [2.5]}
+        ).to_parquet(folder / "1.parquet", index=False)
+    assay(
+        "indicators",
+        "--db",
+        db,
+        "--column",
+        "obv",
+        "--column",
+        "trend=close / lag(close, 1) - 1",
+        "--end",
+        pandas.Timestamp(days[-1]).date(),
+    )
     rows = table(db)
     own = rows[rows.symbol != "OTHER"]
     assert len(rows[rows.symbol == "OTHER"]) == len(days)
-    assert (own.mine == 1.5).all() and len(own) == len(prices[prices.timestamp <= days[-1]].dropna(subset=["close_price"]))
+    assert (own.mine == 1.5).all() and len(own) == len(
+        prices[prices.timestamp <= days[-1]].dropna(subset=["close_price"])
+    )
     assert own.obv.notna().all() and rows[rows.symbol == "OTHER"].obv.isna().all()
     assert own.trend.notna().sum() == len(own) - own.symbol.nunique()
     assert len(list((db / "technical_analysis").rglob("*.parquet"))) == 2 * len(days)
@@ -93,7 +114,9 @@ def test_a_table_of_others_keeps_its_rows_columns_and_folders(db):
 def test_what_is_written_is_what_a_rule_computes(db, tmp_path):
     rule = tmp_path / "rule.yaml"
     rule.write_text("rule:\n  buy: rsi_14 < 40\n  sell: rsi_14 > 60\n")
-    computed = json.loads(assay("run", f"rule:{rule}", "--db", db, "--no-store", "--format", "json"))["metrics"]
+    computed = json.loads(assay("run", f"rule:{rule}", "--db", db, "--no-store", "--format", "json"))[
+        "metrics"
+    ]
     assay("indicators", "--db", db, "--column", "rsi_14")
     stored = json.loads(assay("run", f"rule:{rule}", "--db", db, "--no-store", "--format", "json"))["metrics"]
     assert computed["total_trades"] > 10
@@ -101,9 +124,15 @@ def test_what_is_written_is_what_a_rule_computes(db, tmp_path):
 
 
 def test_refusals(db):
-    for column, part in [("x=emaa(close, 3)", "character 1: there is no function 'emaa': did you mean 'ema'?"),
-                         ("nothing", "no such indicator"), ("symbol=close", "cannot be a column"),
-                         ("a-b=close", "cannot be a column"), ("x=held > 0", "needs a portfolio")]:
-        done = subprocess.run([BINARY, "indicators", "--db", str(db), "--column", column], capture_output=True, text=True)
+    for column, part in [
+        ("x=emaa(close, 3)", "character 1: there is no function 'emaa': did you mean 'ema'?"),
+        ("nothing", "no such indicator"),
+        ("symbol=close", "cannot be a column"),
+        ("a-b=close", "cannot be a column"),
+        ("x=held > 0", "needs a portfolio"),
+    ]:
+        done = subprocess.run(
+            [BINARY, "indicators", "--db", str(db), "--column", column], capture_output=True, text=True
+        )
         assert done.returncode != 0 and part in done.stderr, done.stderr
     assert not (db / "technical_analysis").exists()

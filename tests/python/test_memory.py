@@ -21,7 +21,9 @@ TABLES = ["backtest_trades", "backtest_metrics", "backtest_signals", "backtest_f
 def market(assay_bin, tmp_path_factory):
     """Columns of 4 MB each: far beyond the megabyte that the runs get."""
     db = tmp_path_factory.mktemp("memory") / "db"
-    subprocess.run([assay_bin, "sample", "--db", db, "--symbols", "250", "--days", "2000", "--quiet"], check=True)
+    subprocess.run(
+        [assay_bin, "sample", "--db", db, "--symbols", "250", "--days", "2000", "--quiet"], check=True
+    )
     (db / "rule.yaml").write_text(RULE)
     return db
 
@@ -36,14 +38,20 @@ def digest(db, run_id):
     return whole.hexdigest()
 
 
-@pytest.mark.parametrize("strategies", [
-    ["momentum", "--set", "slippage_model=impact"],
-    ["rule:rule.yaml"],
-    pytest.param(["mean_reversion", "--set", "allow_short=true", "--set", "signal_prices=total_return"], marks=pytest.mark.long),
-    pytest.param(["sector_rotation"], marks=pytest.mark.long),
-    pytest.param(["portfolio_beta"], marks=pytest.mark.long),
-    pytest.param(["momentum", "mean_reversion", "--set", "combine=sleeves"], marks=pytest.mark.long),
-])
+@pytest.mark.parametrize(
+    "strategies",
+    [
+        ["momentum", "--set", "slippage_model=impact"],
+        ["rule:rule.yaml"],
+        pytest.param(
+            ["mean_reversion", "--set", "allow_short=true", "--set", "signal_prices=total_return"],
+            marks=pytest.mark.long,
+        ),
+        pytest.param(["sector_rotation"], marks=pytest.mark.long),
+        pytest.param(["portfolio_beta"], marks=pytest.mark.long),
+        pytest.param(["momentum", "mean_reversion", "--set", "combine=sleeves"], marks=pytest.mark.long),
+    ],
+)
 def test_results_do_not_depend_on_memory(assay, market, strategies):
     names = [s.replace("rule:rule.yaml", f"rule:{market}/rule.yaml") for s in strategies]
     assay("run", *names, "--db", market, "--run-id", "r", "--quiet")
@@ -67,11 +75,28 @@ def test_resident_memory_stays_within_the_limit(assay_bin, market):
         pytest.skip("a sanitizer's own memory is not ours to limit")
 
     def peak(*more):
-        code = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
-                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        code = (
+            "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        )
         done = subprocess.run(
-            [os.sys.executable, "-c", code, assay_bin, "run", f"rule:{market}/rule.yaml", "--db", market, "--no-store", "--quiet",
-             *more], capture_output=True, text=True, check=True)
+            [
+                os.sys.executable,
+                "-c",
+                code,
+                assay_bin,
+                "run",
+                f"rule:{market}/rule.yaml",
+                "--db",
+                market,
+                "--no-store",
+                "--quiet",
+                *more,
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return int(done.stdout) / 1024
 
     assert peak("--memory", "20M") < 0.7 * peak()

@@ -13,13 +13,16 @@ import duckdb
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PRICES = Path(os.environ.get("ASSAY_REAL_PRICES", ROOT.parent / "shared" / "data" / "sp500" / "daily.parquet"))
+PRICES = Path(
+    os.environ.get("ASSAY_REAL_PRICES", ROOT.parent / "shared" / "data" / "sp500" / "daily.parquet")
+)
 SECTORS = PRICES.parent / "sectors.csv"
 STRATEGIES = ("momentum", "mean_reversion", "sector_rotation", "portfolio_beta")
 TABLES = ("trades", "metrics", "signals", "fills", "results")
 
 pytestmark = pytest.mark.skipif(
-    not PRICES.is_file(), reason=f"real prices are not here ({PRICES.name}; name the file with ASSAY_REAL_PRICES)"
+    not PRICES.is_file(),
+    reason=f"real prices are not here ({PRICES.name}; name the file with ASSAY_REAL_PRICES)",
 )
 
 
@@ -88,7 +91,9 @@ def test_decisions_do_not_depend_on_the_future(assay, database, strategy):
 
 @pytest.mark.parametrize("combine", ["union", "vote", "sleeves"])
 def test_all_four_together(assay, database, combine):
-    run_and_compare(assay, database, f"real-{combine}", *STRATEGIES, "--set", f"combine={combine}", *universe())
+    run_and_compare(
+        assay, database, f"real-{combine}", *STRATEGIES, "--set", f"combine={combine}", *universe()
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -15,8 +15,14 @@ from hand import day, near, row, rows  # noqa: E402
 
 def go(market, **settings):
     """momentum of one step: close up by more than 5 % is a BUY, down by more than 5 % a SELL; no costs unless set."""
-    base = {"strategy": "momentum", "lookback": 2, "threshold": 0.05, "slippage_bps": 0.0, "commission_pct": 0.0,
-            "max_participation": 0.0}
+    base = {
+        "strategy": "momentum",
+        "lookback": 2,
+        "threshold": 0.05,
+        "slippage_bps": 0.0,
+        "commission_pct": 0.0,
+        "max_participation": 0.0,
+    }
     return reference.run(market, {**base, **settings})
 
 
@@ -29,8 +35,15 @@ def test_single_buy_and_sell_with_slippage_and_commission():
     # day 2 opens at 112: price 112 × 1.0005 = 112.056; value 10,186.909090…; commission 0.1 % = 10.186909090…
     # cash 100,000 − 10,186.90909 − 10.18690909 = 89,802.904. Close 112 → day 3 close 100 (−10.7 %): SELL.
     # day 4 opens at 99: price 99 × 0.9995 = 98.9505; value 8,995.5; commission 8.9955.
-    market = {"A": [row(0, 100.0), row(1, 110.0), row(2, 112.0, high=115.0, low=108.0), row(3, 100.0, low=96.0),
-                    row(4, 99.0, low=90.0)]}
+    market = {
+        "A": [
+            row(0, 100.0),
+            row(1, 110.0),
+            row(2, 112.0, high=115.0, low=108.0),
+            row(3, 100.0, low=96.0),
+            row(4, 99.0, low=90.0),
+        ]
+    }
     r = go(market, slippage_bps=5.0, commission_pct=0.001)
     q = 10_000 / 110
     buy, sell = r["fills"]
@@ -38,26 +51,31 @@ def test_single_buy_and_sell_with_slippage_and_commission():
     assert buy["quantity"] == near(q) and buy["price"] == near(112.056)
     assert buy["commission"] == near(10.186909090909091) and buy["slippage"] == near(q * 0.056)
     assert (sell["timestamp"], sell["side"]) == (day(4), "sell") and sell["price"] == near(98.9505)
-    trade, = r["trades"]
+    (trade,) = r["trades"]
     assert trade["pnl"] == near(8995.5 - 8.9955 - 10186.909090909091 - 10.186909090909091)
     assert trade["pnl_pct"] == near(trade["pnl"] / 10186.909090909091)
     assert trade["commission"] == near(8.9955 + 10.186909090909091)
     assert trade["slippage"] == near(q * (0.056 + 0.0495))
     assert (trade["entry_date"], trade["exit_date"], trade["bars_held"]) == (day(2), day(4), 2)
     # filled at the open of day 2: its low and high count; closed at the open of day 4: only the exit price of that bar
-    assert trade["mae_pct"] == near((96 / 112.056 - 1) * 100) and trade["mfe_pct"] == near((115 / 112.056 - 1) * 100)
+    assert trade["mae_pct"] == near((96 / 112.056 - 1) * 100) and trade["mfe_pct"] == near(
+        (115 / 112.056 - 1) * 100
+    )
     assert r["snapshots"][2]["cash"] == near(89802.904)
     assert r["snapshots"][2]["total_value"] == near(89802.904 + q * 112)
     assert r["snapshots"][4]["total_value"] == near(100_000 + trade["pnl"])
     # the fall of day 4 is 1 % only, so two signals and no more
-    assert statuses(r) == [(day(1), "A", "BUY", "ordered", "filled"), (day(3), "A", "SELL", "ordered", "filled")]
+    assert statuses(r) == [
+        (day(1), "A", "BUY", "ordered", "filled"),
+        (day(3), "A", "SELL", "ordered", "filled"),
+    ]
 
 
 def test_a_lasting_signal_buys_once_and_an_open_trade_is_in_no_count():
     r = go({"A": rows(100.0, 110.0, 121.0, 133.1)})
     assert [s[3] for s in statuses(r)] == ["ordered", "already_held", "already_held"]
     assert len(r["fills"]) == 1
-    trade, = r["trades"]
+    (trade,) = r["trades"]
     assert trade["status"] == "open" and trade["exit_date"] is None and trade["exit_price"] == 133.1
     assert r["metrics"]["total_trades"] == 0 and math.isnan(r["metrics"]["win_rate_pct"])
 
@@ -67,8 +85,16 @@ def test_lots_over_a_partial_close(method, expected):
     # BUY decided at day 1 (close 100): 10,000 / 100 = 100 shares; 10 % of the volumes 500 and 1,000,000: 50 at 100 on
     # day 2, 50 at 104 on day 3. SELL decided on day 4 (104 → 90, less than −5 %); day 5 volume 250: 25 shares at 90.
     # fifo takes 25 of the lot at 100, lifo 25 of the lot at 104, average 12.5 of each.
-    market = {"A": [row(0, 90.0), row(1, 100.0), row(2, 100.0, volume=500), row(3, 104.0), row(4, 90.0),
-                    row(5, 90.0, volume=250)]}
+    market = {
+        "A": [
+            row(0, 90.0),
+            row(1, 100.0),
+            row(2, 100.0, volume=500),
+            row(3, 104.0),
+            row(4, 90.0),
+            row(5, 90.0, volume=250),
+        ]
+    }
     r = go(market, max_participation=0.1, lot_method=method)
     assert [(f["quantity"], f["price"]) for f in r["fills"]] == [(50.0, 100.0), (50.0, 104.0), (25.0, 90.0)]
     closed, left = r["trades"]
@@ -84,8 +110,16 @@ def test_lots_over_a_partial_close(method, expected):
 
 def test_fifo_over_two_lots_in_one_closing():
     # as above, but the bar of the closing takes 70 shares: the 50 bought at 100 and 20 of those at 104, all at 90
-    market = {"A": [row(0, 90.0), row(1, 100.0), row(2, 100.0, volume=500), row(3, 104.0), row(4, 90.0),
-                    row(5, 90.0, volume=700)]}
+    market = {
+        "A": [
+            row(0, 90.0),
+            row(1, 100.0),
+            row(2, 100.0, volume=500),
+            row(3, 104.0),
+            row(4, 90.0),
+            row(5, 90.0, volume=700),
+        ]
+    }
     r = go(market, max_participation=0.1, commission_min=7.0)
     trade = r["trades"][0]
     assert trade["quantity"] == near(70.0) and trade["entry_value"] == near(50 * 100 + 20 * 104)
@@ -99,13 +133,24 @@ def test_fifo_over_two_lots_in_one_closing():
 def test_split_while_held_and_between_decision_and_fill():
     # BUY at day 1 (110): 10,000 / 110 shares. Day 2 is a 2:1 split: the pending order doubles; opens at 55 (raw).
     # Day 3: 55 → 60 (+9 %, held). Day 4: 1:10 (split 0.1), raw 600. Day 5: 600 → 500: SELL, filled day 6 at 500.
-    market = {"A": [row(0, 100.0), row(1, 110.0), row(2, 55.0, split=2.0), row(3, 60.0), row(4, 600.0, split=0.1),
-                    row(5, 500.0), row(6, 500.0)]}
+    market = {
+        "A": [
+            row(0, 100.0),
+            row(1, 110.0),
+            row(2, 55.0, split=2.0),
+            row(3, 60.0),
+            row(4, 600.0, split=0.1),
+            row(5, 500.0),
+            row(6, 500.0),
+        ]
+    }
     r = go(market)
     q2 = 2 * 10_000 / 110
     assert r["fills"][0]["quantity"] == near(q2) and r["fills"][0]["price"] == 55.0
-    trade, = r["trades"]
-    assert trade["quantity"] == near(q2 / 10) and trade["entry_price"] == near(550.0)     # units of the exit date
+    (trade,) = r["trades"]
+    assert trade["quantity"] == near(q2 / 10) and trade["entry_price"] == near(
+        550.0
+    )  # units of the exit date
     assert trade["entry_value"] == near(q2 * 55) and trade["pnl"] == near(q2 / 10 * (500 - 550))
     assert trade["mfe_pct"] == near((600 / 550 - 1) * 100) and trade["mae_pct"] == near((500 / 550 - 1) * 100)
     # no signal from the split itself: day 2's as-of return is 55 / (110 / 2) − 1 = 0, day 4's 600 / (60 / 0.1) − 1 = 0
@@ -115,11 +160,19 @@ def test_split_while_held_and_between_decision_and_fill():
 
 def test_split_and_dividend_on_one_day():
     # 100 shares (10,000 / 100) bought on day 2 at 100. Day 3: 2:1 and 1.5 a (new) share: 200 × 1.5 = 300 in cash.
-    market = {"A": [row(0, 90.0), row(1, 100.0), row(2, 100.0), row(3, 50.0, split=2.0, dividend=1.5), row(4, 40.0),
-                    row(5, 40.0)]}
+    market = {
+        "A": [
+            row(0, 90.0),
+            row(1, 100.0),
+            row(2, 100.0),
+            row(3, 50.0, split=2.0, dividend=1.5),
+            row(4, 40.0),
+            row(5, 40.0),
+        ]
+    }
     r = go(market)
     assert r["snapshots"][3]["cash"] == near(90_000 + 300)
-    trade, = r["trades"]
+    (trade,) = r["trades"]
     assert trade["dividends"] == near(300.0) and trade["pnl"] == near(200 * 40 - 10_000 + 300)
     # total_return: the closes before day 3 are also × (1 − 1.5 × 2 / 100): 50 / (50 × 0.97) − 1 = 3.1 %
     data = reference.Data(market, reference.complete({"signal_prices": "total_return"}))
@@ -131,9 +184,13 @@ def test_a_short_pays_the_dividend_and_the_borrow_fee():
     # Fee 7.3 % / 365 a day on the value of the previous close: 5,000 × 0.0002 = 1 on day 3, on day 4 too (close 80).
     market = {"A": [row(0, 100.0), row(1, 80.0), row(2, 80.0), row(3, 80.0, dividend=2.0), row(4, 80.0)]}
     r = go(market, allow_short=True, borrow_fee_pct=0.073)
-    assert [s["cash"] for s in r["snapshots"]] == [near(v) for v in (1e5, 1e5, 105_000, 105_000 - 126, 105_000 - 127)]
-    trade, = r["trades"]
-    assert trade["direction"] == "short" and trade["dividends"] == near(-125.0) and trade["pnl"] == near(-125.0)
+    assert [s["cash"] for s in r["snapshots"]] == [
+        near(v) for v in (1e5, 1e5, 105_000, 105_000 - 126, 105_000 - 127)
+    ]
+    (trade,) = r["trades"]
+    assert (
+        trade["direction"] == "short" and trade["dividends"] == near(-125.0) and trade["pnl"] == near(-125.0)
+    )
 
 
 def test_delisting():
@@ -145,8 +202,12 @@ def test_delisting():
     fill = r["fills"][-1]
     assert fill["timestamp"] == day(14) and fill["kind"] == "delisting" and fill["price"] == near(96 * 0.7)
     assert fill["commission"] == 0 and fill["slippage"] == 0
-    trade, = r["trades"]
-    assert trade["exit_date"] == day(14) and trade["pnl"] == near(100 * (96 * 0.7 - 100) - 1) and trade["bars_held"] == 1
+    (trade,) = r["trades"]
+    assert (
+        trade["exit_date"] == day(14)
+        and trade["pnl"] == near(100 * (96 * 0.7 - 100) - 1)
+        and trade["bars_held"] == 1
+    )
     assert r["snapshots"][14]["turnover"] == 0 and r["delisted_positions"] == 1
     assert r["snapshots"][14]["cash"] == near(100_000 - 10_000 - 1 + 100 * 96 * 0.7)
 
@@ -175,7 +236,11 @@ def test_serve_order():
     # B; in symbol order B comes first and finds no cash.
     market = {"Z": rows(100.0, 120.0, 120.0, 108.0, 108.0), "B": rows(100.0, 100.0, 100.0, 110.0, 110.0)}
     closings = go(market, max_position_pct=1.0)
-    assert [(f["symbol"], f["side"]) for f in closings["fills"]] == [("Z", "buy"), ("Z", "sell"), ("B", "buy")]
+    assert [(f["symbol"], f["side"]) for f in closings["fills"]] == [
+        ("Z", "buy"),
+        ("Z", "sell"),
+        ("B", "buy"),
+    ]
     symbol = go(market, max_position_pct=1.0, serve_order="symbol")
     assert [(f["symbol"], f["side"]) for f in symbol["fills"]] == [("Z", "buy"), ("Z", "sell")]
     assert statuses(symbol)[1][4] == "insufficient_cash"
@@ -188,14 +253,22 @@ def test_participation_over_bars_and_expiry():
     market = {"A": [row(k, 100.0 if k else 90.0, volume=v) for k, v in enumerate(volumes)]}
     r = go(market, max_participation=0.1)
     assert [(f["timestamp"], f["quantity"]) for f in r["fills"]] == [
-        (day(2), near(30.0)), (day(4), near(20.0)), (day(5), near(30.0)), (day(8), near(10.0))]
+        (day(2), near(30.0)),
+        (day(4), near(20.0)),
+        (day(5), near(30.0)),
+        (day(8), near(10.0)),
+    ]
     assert statuses(r) == [(day(1), "A", "BUY", "ordered", "partial")]
     # without any volume it expires unfilled; with max_pending_days 1 the bar of day 2 is the only chance
     dry = {"A": [{**x, "volume": 0} for x in market["A"]]}
     assert statuses(go(dry, max_participation=0.1))[0][4] == "expired"
     assert len(go(market, max_participation=0.1, max_pending_days=1)["fills"]) == 1
     # in lots of 20: 30 → 20, 0, 20, 30 → 20, and 10 → nothing
-    assert [f["quantity"] for f in go(market, max_participation=0.1, lot_size=20.0)["fills"]] == [20.0, 20.0, 20.0]
+    assert [f["quantity"] for f in go(market, max_participation=0.1, lot_size=20.0)["fills"]] == [
+        20.0,
+        20.0,
+        20.0,
+    ]
 
 
 def test_replaced_and_already_ordered():
@@ -204,7 +277,10 @@ def test_replaced_and_already_ordered():
     market = {"A": [row(k, c, volume=0) for k, c in enumerate((100.0, 110.0, 121.0, 100.0, 100.0))]}
     r = go(market, max_participation=0.1)
     assert [(s[2], s[3], s[4]) for s in statuses(r)] == [
-        ("BUY", "ordered", "replaced"), ("BUY", "already_ordered", "none"), ("SELL", "no_position", "none")]
+        ("BUY", "ordered", "replaced"),
+        ("BUY", "already_ordered", "none"),
+        ("SELL", "no_position", "none"),
+    ]
 
 
 def test_fill_kinds_and_the_missing_open():
@@ -220,11 +296,13 @@ def test_short_round_trip():
     # SELL on day 1 (−20 %): 0.5 × 10,000 / 80 = 62.5 short at 80; BUY on day 3 (+12.5 %) covers at 90 on day 4.
     market = {"A": rows(100.0, 80.0, 80.0, 90.0, 90.0)}
     r = go(market, allow_short=True)
-    trade, = r["trades"]
+    (trade,) = r["trades"]
     assert trade["pnl"] == near(-625.0) and trade["direction"] == "short" and trade["quantity"] == near(62.5)
     assert trade["mae_pct"] == near(-12.5) and trade["mfe_pct"] == 0.0
-    assert r["snapshots"][2]["net_exposure"] == near(-5000.0) and r["snapshots"][2]["gross_value"] == near(5000.0)
-    assert [f["quantity"] for f in r["fills"]] == [near(62.5)] * 2          # the BUY closes, it does not turn over
+    assert r["snapshots"][2]["net_exposure"] == near(-5000.0) and r["snapshots"][2]["gross_value"] == near(
+        5000.0
+    )
+    assert [f["quantity"] for f in r["fills"]] == [near(62.5)] * 2  # the BUY closes, it does not turn over
 
 
 def test_ruin():
@@ -234,16 +312,23 @@ def test_ruin():
     fill = r["fills"][-1]
     assert fill["kind"] == "ruin" and fill["timestamp"] == day(3) and fill["price"] == near(400.4)
     assert r["ruined"] and all(s["num_positions"] == 0 for s in r["snapshots"][3:])
-    assert [s[3] for s in statuses(r)][2:] == ["below_minimum", "below_minimum"]   # of negative equity: no quantity
+    assert [s[3] for s in statuses(r)][2:] == [
+        "below_minimum",
+        "below_minimum",
+    ]  # of negative equity: no quantity
     r = go(market, allow_short=True, max_position_pct=1.0, slippage_bps=10.0, sizing_basis="initial")
     assert [s[3] for s in statuses(r)][2:] == ["risk_limited", "risk_limited"]
 
 
 def test_rebalance_days():
-    market = {"A": rows(*[100.0 * 1.06 ** k for k in range(40)])}           # Monday 1 March 2021 on, every day
+    market = {"A": rows(*[100.0 * 1.06**k for k in range(40)])}  # Monday 1 March 2021 on, every day
+
     def asked(**s):
         return [x["timestamp"] for x in go(market, lookback=2, **s)["signals"]]
-    assert asked(rebalance_frequency="weekly") == [day(k) for k in (7, 14, 21, 28, 35)]     # day 0: no window yet
+
+    assert asked(rebalance_frequency="weekly") == [
+        day(k) for k in (7, 14, 21, 28, 35)
+    ]  # day 0: no window yet
     assert asked(rebalance_frequency="monthly") == [date(2021, 4, 1)]
     assert asked(start=day(5), rebalance_frequency="weekly")[:2] == [day(5), day(7)]
     assert asked(rebalance_dates=[day(3), day(9)]) == [day(3), day(9)]
@@ -253,7 +338,7 @@ def test_metrics_by_hand():
     # 100 → 110 → 99: returns 0.1, −0.1. ddof 0: 0.1; ddof 1: 0.141421…; one negative return has no deviation.
     m = reference.metrics(100.0, [110.0, 99.0], [])
     assert m["total_return_pct"] == near(-1.0) and m["max_drawdown_pct"] == near(-10.0)
-    annual = 0.99 ** 126 - 1
+    annual = 0.99**126 - 1
     assert m["annual_return_pct"] == near(annual * 100)
     assert m["annual_volatility_pct"] == pytest.approx(10 * math.sqrt(252), rel=1e-12)
     assert m["sharpe_ratio"] == pytest.approx(annual / (0.1 * math.sqrt(252)), rel=1e-12)
@@ -303,9 +388,11 @@ def recompute(market, settings, result):
 
 def seeds(first, number):
     """Markets of the first kinds, and some of every kind that came later."""
-    return ([pytest.param(first + k, None, id=str(k)) for k in range(number)]
-            + [pytest.param(first + k, kind, id=f"{kind}-{k}")
-               for kind in markets.KINDS for k in range(30 if kind == "ensemble" else 8)])
+    return [pytest.param(first + k, None, id=str(k)) for k in range(number)] + [
+        pytest.param(first + k, kind, id=f"{kind}-{k}")
+        for kind in markets.KINDS
+        for k in range(30 if kind == "ensemble" else 8)
+    ]
 
 
 def from_prices(first, number):
@@ -316,12 +403,14 @@ def from_prices(first, number):
 @pytest.mark.parametrize("seed,kind", from_prices(1000, 50))
 def test_money_is_conserved(seed, kind):
     market, settings, _ = markets.make(seed, kind)
-    result = reference.run(market, settings)            # its own identity is asserted inside at every bar
+    result = reference.run(market, settings)  # its own identity is asserted inside at every bar
     recompute(market, settings, result)
     closed = math.fsum(t["pnl"] for t in result["trades"])
     if not settings["borrow_fee_pct"] and not settings["cash_interest_pct"]:
         end = result["snapshots"][-1]["total_value"]
-        assert abs(settings["initial_capital"] + closed - end) <= 1e-8 * max(settings["initial_capital"], abs(end))
+        assert abs(settings["initial_capital"] + closed - end) <= 1e-8 * max(
+            settings["initial_capital"], abs(end)
+        )
 
 
 @pytest.mark.parametrize("seed,kind", seeds(2000, 40))
@@ -333,8 +422,10 @@ def test_the_future_cannot_matter(seed, kind):
     part = reference.run(cut, settings)
     assert part["fills"] == [f for f in whole["fills"] if f["timestamp"] <= t]
     assert repr(part["snapshots"]) == repr([s for s in whole["snapshots"] if s["date"] <= t])
+
     def decided(signals):
         return [{k: v for k, v in s.items() if k != "outcome"} for s in signals if s["timestamp"] <= t]
+
     assert decided(part["signals"]) == decided(whole["signals"])
 
 
@@ -359,9 +450,11 @@ def test_no_fill_breaks_a_limit(seed, kind):
 
 def as_tables(result):
     """The reference's own result in the form in which the comparison reads the program's."""
-    return {**{n: [dict(r) for r in result[n]] for n in ("signals", "fills", "trades", "snapshots")},
-            "metrics": dict(result["metrics"]),
-            "json": {k: v if math.isfinite(v) else None for k, v in result["metrics"].items()}}
+    return {
+        **{n: [dict(r) for r in result[n]] for n in ("signals", "fills", "trades", "snapshots")},
+        "metrics": dict(result["metrics"]),
+        "json": {k: v if math.isfinite(v) else None for k, v in result["metrics"].items()},
+    }
 
 
 @pytest.mark.parametrize("seed,kind", [(15, None), (40, "ensemble")])

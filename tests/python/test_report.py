@@ -380,6 +380,24 @@ def test_markup_in_names_is_text(browser, pages):
     assert HOSTILE not in pages["run"].read_text(encoding="utf-8")
 
 
+def test_tearsheet_of_real_prices(browser, assay, tmp_path):
+    """21 years of 411 symbols: small enough for a mail, and open in about a second (printed, not asserted)."""
+    from test_real_market import PRICES, SECTORS
+
+    if not PRICES.is_file():
+        pytest.skip(f"real prices are not here ({PRICES.name}; name the file with ASSAY_REAL_PRICES)")
+    db = tmp_path / "db"
+    assay("import", PRICES, "--db", db)
+    assay("run", "momentum", "--db", db, "--holdings", SECTORS, "--run-id", "real")
+    assay("report", "real", "--db", db, "--out", tmp_path / "real.html")
+    assert (tmp_path / "real.html").stat().st_size < 3_000_000
+    page = look(browser, tmp_path / "real.html")
+    timing = "performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart"
+    print(f"opened in {page.evaluate(timing)} ms")
+    assert page.said == [] and page.locator("#months tbody tr").count() == 23
+    page.context.close()
+
+
 def test_sweep_page_can_be_used(browser, pages):
     page = look(browser, pages["sweep"])
     page.evaluate("paintAll()")

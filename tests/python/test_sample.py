@@ -19,7 +19,9 @@ def query(assay, db, sql):
 
 def digest(assay, db):
     """A hash of every price and corporate action as text."""
-    prices = assay("sql", f"SELECT {COLUMNS} FROM prices ORDER BY symbol, timestamp", "--db", db, "--format", "csv")
+    prices = assay(
+        "sql", f"SELECT {COLUMNS} FROM prices ORDER BY symbol, timestamp", "--db", db, "--format", "csv"
+    )
     events = assay(
         "sql",
         "SELECT symbol, ex_date, split_ratio, cash_dividend FROM corporate_actions ORDER BY ALL",
@@ -42,13 +44,17 @@ def test_same_options_same_market(assay, tmp_path):
 def test_market_is_the_one_we_know(assay, tmp_path):
     """A regression value, made by this program itself. It changes only when the market is meant to."""
     assay("sample", "--db", tmp_path / "db", "--symbols", 26, "--days", 260)
-    assert digest(assay, tmp_path / "db") == "a35b689d057bd948acdec4b9df6545f04e302249197010847463c61b0653be35"
+    assert (
+        digest(assay, tmp_path / "db") == "a35b689d057bd948acdec4b9df6545f04e302249197010847463c61b0653be35"
+    )
 
 
 def test_years_and_start(assay, tmp_path):
     assay("sample", "--db", tmp_path / "db", "--symbols", 2, "--years", 2, "--start", "2020-02-29", "--clean")
     [row] = query(
-        assay, tmp_path / "db", "SELECT min(timestamp) AS a, count(*) AS n, count(DISTINCT timestamp) AS t FROM prices"
+        assay,
+        tmp_path / "db",
+        "SELECT min(timestamp) AS a, count(*) AS n, count(DISTINCT timestamp) AS t FROM prices",
     )
     assert row["a"].startswith("2020-03-02")
     assert (row["n"], row["t"]) == ("1008", "504")
@@ -69,7 +75,9 @@ def market(assay_bin, tmp_path_factory):
     db = tmp_path_factory.mktemp("market")
     subprocess.run([assay_bin, "sample", "--db", db / "db", "--symbols", "150", "--quiet"], check=True)
     sql = duckdb.connect()
-    sql.execute(f"CREATE VIEW prices AS FROM read_parquet('{db}/db/prices/**/*.parquet', hive_partitioning = false)")
+    sql.execute(
+        f"CREATE VIEW prices AS FROM read_parquet('{db}/db/prices/**/*.parquet', hive_partitioning = false)"
+    )
     sql.execute(f"CREATE VIEW events AS FROM read_parquet('{db}/db/corporate_actions/**/*.parquet')")
     sql.execute(f"CREATE VIEW holdings AS FROM read_csv('{db}/db/holdings.csv')")
     return sql
@@ -81,14 +89,18 @@ def returns(market):
     frame = market.sql("SELECT timestamp, symbol, close_price FROM prices").df()
     close = frame.pivot(index="timestamp", columns="symbol", values="close_price")
     value = close / close.shift(1)
-    events = market.sql("SELECT symbol, CAST(ex_date AS TIMESTAMP) AS ex_date, split_ratio, cash_dividend FROM events").df()
+    events = market.sql(
+        "SELECT symbol, CAST(ex_date AS TIMESTAMP) AS ex_date, split_ratio, cash_dividend FROM events"
+    ).df()
     for symbol, day, ratio, dividend in events.itertuples(index=False):
         if day in close.index:
             at = close.index.get_loc(day)
             ratio = ratio if ratio and np.isfinite(ratio) else 1.0
             dividend = dividend if np.isfinite(dividend) else 0.0
             if at > 0:
-                value.loc[day, symbol] = (close[symbol].iloc[at] + dividend) * ratio / close[symbol].iloc[at - 1]
+                value.loc[day, symbol] = (
+                    (close[symbol].iloc[at] + dividend) * ratio / close[symbol].iloc[at - 1]
+                )
     sectors = dict(market.sql("SELECT sym, sector FROM holdings").fetchall())
     return value.iloc[1:] - 1.0, [sectors[symbol] for symbol in close.columns]
 
@@ -140,7 +152,9 @@ def test_size_of_moves(returns):
 
 
 def test_everything_that_bites_is_there(market):
-    ratios = {r for (r,) in market.sql("SELECT DISTINCT split_ratio FROM events WHERE split_ratio > 0").fetchall()}
+    ratios = {
+        r for (r,) in market.sql("SELECT DISTINCT split_ratio FROM events WHERE split_ratio > 0").fetchall()
+    }
     assert {2.0, 3.0, 1.5, 0.1} <= ratios
     assert market.sql("SELECT count(*) FROM events WHERE cash_dividend > 0").fetchone()[0] > 1000
     days = "(SELECT DISTINCT timestamp FROM prices)"
@@ -172,7 +186,9 @@ def test_everything_that_bites_is_there(market):
     ).fetchnumpy()
     kept = next(iter(ends.values()))
     assert (kept < 0.35).sum() >= 3 and (kept > 0.8).sum() >= 3
-    thin = market.sql("SELECT count(*) FROM (SELECT symbol FROM prices GROUP BY symbol HAVING median(volume) < 5000)")
+    thin = market.sql(
+        "SELECT count(*) FROM (SELECT symbol FROM prices GROUP BY symbol HAVING median(volume) < 5000)"
+    )
     assert thin.fetchone()[0] >= 3
 
 

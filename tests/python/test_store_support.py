@@ -168,7 +168,10 @@ class Library:
                 names = [given.get(symbol) for symbol in symbols]
                 array = (ctypes.c_char_p * len(names))(*[None if n is None else n.encode() for n in names])
                 assert self.c.assay_panel_set_sectors(panel, array, None) == 0
-            self.check(self.c.assay_store_load_sectors(store, panel, ctypes.c_int64(lag_days), ctypes.byref(error)), error)
+            self.check(
+                self.c.assay_store_load_sectors(store, panel, ctypes.c_int64(lag_days), ctypes.byref(error)),
+                error,
+            )
             at = bar % self.c.assay_panel_n_bars(panel)
             found = [self.c.assay_panel_sector_at(panel, i, at) for i in range(len(symbols))]
             return {s: None if f is None else f.decode() for s, f in zip(symbols, found)}
