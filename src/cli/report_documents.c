@@ -76,8 +76,9 @@ static char *next_field(char **at) {
 
 static assay_status read_header(const char *file, char *line, size_t n_bars, factor_file *f,
                                 assay_error *err) {
-    char *at = line, *field = next_field(&at);
-    while ((field = next_field(&at)) != NULL) {
+    char *at = line;
+    (void)next_field(&at); /* the dates */
+    for (const char *field; (field = next_field(&at)) != NULL;) {
         if (f->n == MOST_FACTORS)
             return assay_error_set(err, ASSAY_E_DATA, "%s has more than %d factors", file, MOST_FACTORS);
         f->name[f->n] = strdup(field);
