@@ -75,7 +75,7 @@ _assay_options() {
     check) echo "--db --symbols --start --end --frequency --kinds --threshold --on-bad-data --strict --fix --fix-kinds --dry-run --limit --list --format --threads --quiet --help" ;;
     runs) echo "--db --sweep --format --help" ;;
     show) echo "--db --format --conventions --help" ;;
-        report) echo "--db --out --format --all --factors --threads --quiet --help" ;;
+        report) echo "--db --out --format --all --factors --verify --threads --quiet --help" ;;
         sql) echo "--db --format --help" ;;
     audit) echo "--db --all --help" ;;
     reproduce) echo "--db --threads --quiet --help" ;;

@@ -123,7 +123,11 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_config_json(const assay_conf
 
 /* --- documents: what tearsheets are made of (docs/tearsheet.md) --- */
 
-typedef enum assay_verified { ASSAY_NOT_VERIFIED = 0, ASSAY_VERIFIED = 1 } assay_verified;
+typedef enum assay_verified {
+    ASSAY_NOT_VERIFIED = 0,
+    ASSAY_VERIFIED = 1,
+    ASSAY_LOOKS_AHEAD = 2
+} assay_verified;
 
 /* What a result does not know of itself. Texts may be NULL. */
 typedef struct assay_document_spec {
@@ -135,6 +139,7 @@ typedef struct assay_document_spec {
     double n_trials;                           /* of it; 0 and 1: the run alone */
     double trial_variance;                     /* of the trials' Sharpe ratios per bar */
     assay_verified verified;
+    const char *look_ahead; /* of ASSAY_LOOKS_AHEAD: the first difference, as a sentence */
     /* Factors to regress the returns on: n_factors names and columns with a return for each bar of the run, NaN = none. NULL, 0:
      * the benchmark alone. */
     const char *const *factor_names;

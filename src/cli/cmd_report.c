@@ -13,7 +13,7 @@
 #include "cli/chromium.h"
 #include "cli/report_documents.h"
 
-enum { OPT_DB, OPT_OUT, OPT_FORMAT, OPT_ALL, OPT_FACTORS, OPT_THREADS, OPT_QUIET, N_OPTIONS };
+enum { OPT_DB, OPT_OUT, OPT_FORMAT, OPT_ALL, OPT_FACTORS, OPT_VERIFY, OPT_THREADS, OPT_QUIET, N_OPTIONS };
 
 static const cli_option OPTIONS[N_OPTIONS] = {
     [OPT_DB] = {"db", "DIR", "the database folder"},
@@ -21,6 +21,7 @@ static const cli_option OPTIONS[N_OPTIONS] = {
     [OPT_FORMAT] = {"format", "FORMAT", "html (default), json, pdf or png; the last two need Chromium"},
     [OPT_ALL] = {"all", NULL, "a page of all stored runs, with links to a tearsheet of each"},
     [OPT_FACTORS] = {"factors", "FILE", "a CSV of factor returns: dates first, then a column each"},
+    [OPT_VERIFY] = {"verify", NULL, "test for look-ahead at three cuts, and say so in the tearsheet"},
     [OPT_THREADS] = {"threads", "N", "threads that load the data"},
     [OPT_QUIET] = {"quiet", NULL, "no messages but errors"},
 };
@@ -67,14 +68,15 @@ static assay_status write_as(const char *path, const char *document, size_t form
     return status;
 }
 
-static assay_status report(const cli_args *args, const char *db, const char *out, const char *factors,
-                           size_t format, unsigned n_threads, assay_error *err) {
+static assay_status report(const cli_args *args, const char *db, const char *out,
+                           const cli_report_options *options, size_t format, unsigned n_threads,
+                           assay_error *err) {
     assay_store *store = NULL;
     char *document = NULL, path[4200];
     size_t n = (size_t)args->n_operands;
     assay_status status = assay_store_open(cli_database(db), false, n_threads, &store, err);
     if (status == ASSAY_OK)
-        status = cli_report_document(store, (const char *const *)args->operands, n, factors, &document, err);
+        status = cli_report_document(store, (const char *const *)args->operands, n, options, &document, err);
     assay_store_close(store);
     cli_progress(NULL);
     if (out == NULL)
@@ -89,7 +91,8 @@ static assay_status report(const cli_args *args, const char *db, const char *out
     return status;
 }
 
-static assay_status report_all(const char *db, const char *out, unsigned n_threads, assay_error *err) {
+static assay_status report_all(const char *db, const char *out, const cli_report_options *options,
+                               unsigned n_threads, assay_error *err) {
     assay_store *store = NULL;
     cli_names ids = {0};
     char path[4200], *index = NULL;
@@ -107,7 +110,7 @@ static assay_status report_all(const char *db, const char *out, unsigned n_threa
         snprintf(message, sizeof message, "%zu of %zu: %.100s ...", i + 1, ids.n, id);
         cli_progress(message);
         snprintf(path, sizeof path, "%s/%s.html", out, id);
-        if (cli_report_document(store, (const char *const *)&ids.name[i], 1, NULL, &document, &one) ==
+        if (cli_report_document(store, (const char *const *)&ids.name[i], 1, options, &document, &one) ==
             ASSAY_OK)
             status = write_file(path, document, true, err);
         else
@@ -129,7 +132,8 @@ static assay_status report_all(const char *db, const char *out, unsigned n_threa
 static int run_report(const cli_command *command, int argc, char **argv) {
     cli_args args;
     int option;
-    const char *db = NULL, *out = NULL, *factors = NULL;
+    const char *db = NULL, *out = NULL;
+    cli_report_options options = {0};
     size_t format = FORMAT_HTML;
     uint64_t n_threads = 0;
     bool all = false;
@@ -140,7 +144,9 @@ static int run_report(const cli_command *command, int argc, char **argv) {
         else if (option == OPT_OUT)
             out = args.value;
         else if (option == OPT_FACTORS)
-            factors = args.value;
+            options.factors = args.value;
+        else if (option == OPT_VERIFY)
+            options.verify = true;
         else if (option == OPT_ALL)
             all = true;
         else if (option == OPT_QUIET)
@@ -160,8 +166,8 @@ static int run_report(const cli_command *command, int argc, char **argv) {
     if (!all && !cli_check_operands(&args, 1, 50, "one or more RUNs"))
         return CLI_USAGE;
     assay_error err = {0};
-    assay_status status = all ? report_all(db, out, (unsigned)n_threads, &err)
-                              : report(&args, db, out, factors, format, (unsigned)n_threads, &err);
+    assay_status status = all ? report_all(db, out, &options, (unsigned)n_threads, &err)
+                              : report(&args, db, out, &options, format, (unsigned)n_threads, &err);
     return status == ASSAY_OK ? CLI_DONE : cli_fail(&err);
 }
 

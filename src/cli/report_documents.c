@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/assay_verify.h"
 #include "base/dates.h"
 #include "base/text.h"
 #include "cli/cmd_optimize.h"
@@ -155,8 +156,8 @@ static assay_status load_factors(const char *file, const assay_result *result, f
     return status;
 }
 
-static assay_status put_run(assay_store *store, const char *run_id, const char *factors, FILE *out,
-                            assay_error *err) {
+static assay_status put_run(assay_store *store, const char *run_id, const cli_report_options *options,
+                            FILE *out, assay_error *err) {
     char *config = NULL, *sweep = NULL, then[33], now[33], version[32];
     cli_request request = {0};
     cli_run run = {0};
@@ -185,8 +186,16 @@ static assay_status put_run(assay_store *store, const char *run_id, const char *
             cli_load_sectors(store, &request, run.panel, &no_sectors) != ASSAY_OK)
             cli_message("no attribution to sectors: %s", no_sectors.message);
         factor_file f = {0};
-        if (status == ASSAY_OK && factors != NULL)
-            status = load_factors(factors, run.result, &f, err);
+        if (status == ASSAY_OK && options->factors != NULL)
+            status = load_factors(options->factors, run.result, &f, err);
+        assay_verify_report verdict = {0};
+        if (status == ASSAY_OK && options->verify) {
+            const assay_verify_spec cuts = {.n_cuts = 3, .seed = 1};
+            cli_progress("verifying ...");
+            status = assay_verify_config(run.panel, request.config, &cuts, &verdict, err);
+            spec.verified = verdict.n_failed_runs == 0 ? ASSAY_VERIFIED : ASSAY_LOOKS_AHEAD;
+            spec.look_ahead = verdict.first;
+        }
         spec.factor_names = (const char *const *)f.name;
         spec.factors = (const double *const *)f.value;
         spec.n_factors = f.n;
@@ -201,8 +210,8 @@ static assay_status put_run(assay_store *store, const char *run_id, const char *
     return status;
 }
 
-assay_status cli_report_document(assay_store *store, const char *const *ids, size_t n, const char *factors,
-                                 char **out_document, assay_error *err) {
+assay_status cli_report_document(assay_store *store, const char *const *ids, size_t n,
+                                 const cli_report_options *options, char **out_document, assay_error *err) {
     size_t size = 0;
     bool is_sweep = false;
     assay_status status = ASSAY_OK;
@@ -225,7 +234,7 @@ assay_status cli_report_document(assay_store *store, const char *const *ids, siz
                          : ",",
                   out);
         if (status == ASSAY_OK)
-            status = put_run(store, ids[i], factors, out, err);
+            status = put_run(store, ids[i], options, out, err);
         if (n > 1 && i + 1 == n)
             fputs("]}", out);
     }

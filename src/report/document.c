@@ -112,7 +112,12 @@ static void put_notes(assay_document *d) {
         put_warning(
             &d->json, "look_ahead", "good",
             "Look-ahead: verified. Changing the future changed no signal, order or fill of the past.");
-    else
+    else if (spec->verified == ASSAY_LOOKS_AHEAD) {
+        char said[800];
+        snprintf(said, sizeof said, "Look-ahead: THE STRATEGY LOOKS AT THE FUTURE. %s",
+                 spec->look_ahead == NULL ? "" : spec->look_ahead);
+        put_warning(&d->json, "look_ahead", "warning", said);
+    } else
         put_warning(
             &d->json, "look_ahead", "note",
             "Look-ahead: not verified in this report; `assay verify` changes the future and sees whether "

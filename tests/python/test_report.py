@@ -234,6 +234,15 @@ def test_what_cannot_be_reported(stored, assay):
     assert "no Chromium" in done.stderr and not list(Path(folder).glob("*.part*"))
 
 
+def test_look_ahead_is_said(stored, assay):
+    run, db, _ = stored
+    said = json.loads(assay("report", "m", "--db", db, "--verify", "--format", "json", "--out", "-").stdout)[
+        "warnings"
+    ]
+    assert [w["level"] for w in said if w["name"] == "look_ahead"] == ["good"]
+    assert [w["level"] for w in document(stored, "m")["warnings"] if w["name"] == "look_ahead"] == ["note"]
+
+
 def test_changed_data_are_said(stored, assay, tmp_path):
     run, db, _ = stored
     copy = tmp_path / "db"
