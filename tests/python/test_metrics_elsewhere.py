@@ -161,7 +161,9 @@ def test_sample_market(assay, quantstats, tmp_path):
     compare(database, "sample", quantstats, 0.015)
 
 
-@pytest.mark.parametrize("number", range(len(REAL)))
+@pytest.mark.parametrize(
+    "number", [0, 1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, len(REAL)))]
+)
 def test_real_prices(assay, real_database, quantstats, number):
     strategy, options = REAL[number]
     assay("run", strategy, "--db", real_database, "--run-id", f"real-{number}", *options)

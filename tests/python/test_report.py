@@ -389,6 +389,7 @@ def test_markup_in_names_is_text(browser, pages):
     assert HOSTILE not in pages["run"].read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_tearsheet_of_real_prices(browser, assay, tmp_path):
     """21 years of 411 symbols: small enough for a mail, and open in about a second (printed, not asserted)."""
     from test_real_market import PRICES, SECTORS
