@@ -94,6 +94,10 @@ void cli_print_json_text(const char *text);
 
 /* What is being done, on a terminal's standard error; NULL or "" wipes it. Nothing when quiet. */
 void cli_progress(const char *text);
+
+/* Progress as lines "progress: TEXT" where standard error is no terminal, one in so many seconds; false: not from 1 to
+   86400. */
+bool cli_set_progress_lines(const char *seconds);
 void cli_set_quiet(bool quiet);
 bool cli_is_quiet(void);
 

@@ -1,10 +1,12 @@
 /* Messages, progress, the screen, and the end of standard output. */
 #include <errno.h>
+#include <inttypes.h>
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -13,6 +15,8 @@
 static struct {
     bool is_quiet;
     bool has_progress;
+    int64_t line_every_us; /* progress as lines, for who reads it from a pipe; 0: none */
+    int64_t line_at_us;
 } console;
 
 void cli_set_quiet(bool quiet) {
@@ -23,8 +27,30 @@ bool cli_is_quiet(void) {
     return console.is_quiet;
 }
 
+bool cli_set_progress_lines(const char *seconds) {
+    char *end = NULL;
+    errno = 0;
+    long every = strtol(seconds, &end, 10);
+    bool is_good = errno == 0 && end != seconds && *end == '\0' && every >= 1 && every <= 86400;
+    console.line_every_us = is_good ? (int64_t)every * 1000000 : 0;
+    return is_good;
+}
+
+static void progress_line(const char *text) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t now_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    if (console.line_at_us != 0 && now_us - console.line_at_us < console.line_every_us)
+        return;
+    console.line_at_us = now_us;
+    fprintf(stderr, "progress: %s\n", text);
+    fflush(stderr);
+}
+
 void cli_progress(const char *text) {
     bool wipes = text == NULL || text[0] == '\0';
+    if (!wipes && !console.is_quiet && console.line_every_us > 0 && isatty(STDERR_FILENO) != 1)
+        progress_line(text);
     if (console.is_quiet || (wipes && !console.has_progress) || isatty(STDERR_FILENO) != 1)
         return;
     fprintf(stderr, "\r\033[K%s", wipes ? "" : text);

@@ -3,6 +3,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "base/text.h"
 #include "cli/cli.h"
@@ -37,6 +42,31 @@ const cli_command *cli_command_find(const char *name) {
     return NULL;
 }
 
+/*
+ * Where ASSAY_PARENT names the process that started this one, the program gets SIGTERM when that process ends, however
+ * it ends: a worker that was killed leaves no sweep behind that holds the lock of its successor.
+ */
+static bool ends_with_parent(const char *parent) {
+#ifdef __linux__
+    if (parent == NULL || parent[0] == '\0')
+        return true;
+    char *end = NULL;
+    long pid = strtol(parent, &end, 10);
+    if (*end != '\0' || pid < 1) {
+        cli_message("the environment's ASSAY_PARENT '%s' is no process id", parent);
+        return false;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != (pid_t)pid) { /* it ended before it could be asked for */
+        cli_message("the process %ld that started this program has ended", pid);
+        return false;
+    }
+#else
+    (void)parent;
+#endif
+    return true;
+}
+
 int main(int argc, char **argv) {
     (void)setlocale(LC_CTYPE, "");  /* numbers keep their point */
     (void)signal(SIGPIPE, SIG_IGN); /* a run goes on being stored when nobody reads its summary */
@@ -65,6 +95,13 @@ int main(int argc, char **argv) {
         cli_message("the environment's ASSAY_MEMORY '%s' is no size; 2G and 500M are", memory);
         return CLI_USAGE;
     }
+    const char *seconds = getenv("ASSAY_PROGRESS");
+    if (seconds != NULL && seconds[0] != '\0' && !cli_set_progress_lines(seconds)) {
+        cli_message("the environment's ASSAY_PROGRESS '%s' is no number of seconds from 1 to 86400", seconds);
+        return CLI_USAGE;
+    }
+    if (!ends_with_parent(getenv("ASSAY_PARENT")))
+        return CLI_FAILED;
     int code = command->run(command, argc - 1, argv + 1);
     cli_progress(NULL);
     return cli_finish_output(code);

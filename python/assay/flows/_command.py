@@ -2,16 +2,95 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Union
 
-from .._errors import AssayError, ConfigError
+from prefect.runtime import flow_run
+
+from .._errors import AssayError, CancelledError, ConfigError
 from .._program import program_path
 
+_PROGRESS = "progress: "
+_PROGRESS_EVERY_S = 10
+_GRACE_S = 10
 
-def call(arguments: list[str], logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> str:
+if TYPE_CHECKING:
+    _Logger = Union[logging.Logger, logging.LoggerAdapter[logging.Logger]]
+
+# The programs of each flow run of this process, and the flow runs that have been left. Tasks run in threads, which nothing can
+# interrupt: whoever leaves a flow early ends what its threads are waiting for.
+_guard = threading.Lock()
+_running: dict[str, set[subprocess.Popen[str]]] = {}
+_left: set[str] = set()
+
+
+@contextlib.contextmanager
+def programs_of_flow() -> Iterator[None]:
+    """Around what a flow does: where the flow is cancelled (Ctrl-C, SIGTERM), its programs in this process are ended.
+
+    An ordinary exception ends none: the other strategies or shards of a flow that will fail still store what they find.
+    """
+    key = str(flow_run.id)
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        with _guard:
+            _left.add(key)
+            for process in _running.get(key, ()):
+                _signal(process, signal.SIGTERM)
+        raise
+
+
+def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """To the program and what it has started, such as the browser of a report."""
+    with contextlib.suppress(ProcessLookupError):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+
+
+def _start(key: str, arguments: list[str]) -> subprocess.Popen[str]:
+    with _guard:
+        if key in _left:
+            raise CancelledError(f"assay {arguments[0]} was not started: its flow has been cancelled")
+        process = subprocess.Popen(
+            [program_path(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # A worker that is killed cannot end its programs: they watch it by themselves.
+            env={**os.environ, "ASSAY_PARENT": str(os.getpid()), "ASSAY_PROGRESS": str(_PROGRESS_EVERY_S)},
+        )
+        _running.setdefault(key, set()).add(process)
+        return process
+
+
+def _forget(key: str, process: subprocess.Popen[str]) -> None:
+    with _guard:
+        _running[key].discard(process)
+        if not _running[key]:
+            del _running[key]
+
+
+def _follow(stream: IO[str], logger: _Logger, said: list[str]) -> None:
+    """Logs what the program says as it says it; messages are kept, progress is not."""
+    for line in stream:
+        text = line.rstrip("\n")
+        logger.info(text)
+        if not text.startswith(_PROGRESS):
+            said.append(text)
+
+
+def call(arguments: list[str], logger: _Logger) -> str:
     """Runs a subcommand.
 
     Parameters
@@ -19,7 +98,7 @@ def call(arguments: list[str], logger: logging.Logger | logging.LoggerAdapter[lo
     arguments : list of str
         The subcommand and its options.
     logger : logging.Logger
-        Gets what the program says on standard error, when it has ended.
+        Gets each line of standard error when it comes: messages, and without ``--quiet`` progress every ten seconds.
 
     Returns
     -------
@@ -30,34 +109,43 @@ def call(arguments: list[str], logger: logging.Logger | logging.LoggerAdapter[lo
     ------
     ConfigError
         Wrong usage or a wrong setting (exit status 2): trying again does not help.
+    CancelledError
+        The flow has been cancelled.
     AssayError
         Anything else, a signal that ended the program included.
 
     Notes
     -----
-    The program has a process group of its own, which is killed when this call is left by an exception (a cancelled flow, Ctrl-C);
-    a sweep keeps what it has finished.
+    The program has a process group of its own, which is ended when this call is left by an exception, when the flow is
+    cancelled, and (on Linux) when the process that called ends in whatever way; a sweep keeps what it has finished.
     """
-    process = subprocess.Popen(
-        [program_path(), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    key = str(flow_run.id)
+    process = _start(key, arguments)
+    said: list[str] = []
+    assert process.stdout is not None and process.stderr is not None
+    follower = threading.Thread(target=_follow, args=(process.stderr, logger, said), daemon=True)
+    follower.start()
     try:
-        output, said = process.communicate()
+        output = process.stdout.read()
+        process.wait()
     except BaseException:
-        os.killpg(process.pid, signal.SIGTERM)
+        _signal(process, signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            _signal(process, signal.SIGKILL)
         raise
-    for line in said.splitlines():
-        logger.info(line)
+    finally:
+        _forget(key, process)
+    follower.join()
     if process.returncode == 0:
         return output
-    message = said.strip() or f"assay {arguments[0]} was ended by signal {-process.returncode}"
+    if key in _left:
+        raise CancelledError(f"assay {arguments[0]} was ended: its flow has been cancelled")
+    message = "\n".join(said).strip()
+    if not message:
+        end = -process.returncode
+        message = f"assay {arguments[0]} " + (
+            f"was ended by signal {end}" if end > 0 else f"ended with exit status {process.returncode}"
+        )
     raise (ConfigError if process.returncode == 2 else AssayError)(message)

@@ -14,6 +14,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from .._errors import ConfigError
+from ._command import programs_of_flow
 from ._tasks import (
     database,
     read_sweep_task,
@@ -108,7 +109,8 @@ def _run_all(
             name: report_task.submit([r["run_id"]], db=folder, out=str(Path(reports) / f"{r['run_id']}.html"))
             for name, r in results.items()
         }
-        tearsheets = {name: future.result() for name, future in written.items()}
+        with programs_of_flow():
+            tearsheets = {name: future.result() for name, future in written.items()}
         for name, path in tearsheets.items():
             logger.info("tearsheet of %s: %s", name, path)
     _summarise(key, results, tearsheets)
@@ -370,8 +372,9 @@ def parameter_optimization_flow(
         run_shard_task.submit(arguments, shard=k + 1, n_shards=shards, threads=threads)
         for k in range(max(1, shards))
     ]
-    for future in running:
-        future.result()
+    with programs_of_flow():
+        for future in running:
+            future.result()
     summary, frame = read_sweep_task.submit(folder, name).result()
     if not summary["best"]:
         raise ConfigError(f"no point of the sweep {name} meets the conditions")
@@ -444,7 +447,9 @@ def walk_forward_validation_flow(
     arguments += ["--step", str(step)] if step is not None else []
     arguments += ["--anchored"] if anchored else []
     arguments += ["--run-id", run_id] if run_id else []
-    frame = pd.read_csv(io.StringIO(walk_forward_task.submit(arguments).result()))
+    with programs_of_flow():
+        folds = walk_forward_task.submit(arguments).result()
+    frame = pd.read_csv(io.StringIO(folds))
     metric = objective.split(":")[-1]
     inside, outside = f"in_sample_{metric}", f"out_of_sample_{metric}"
     create_markdown_artifact(

@@ -14,7 +14,7 @@ from prefect import get_run_logger, task
 from .. import __version__
 from .._database import BacktestDataLoader, ParquetDB
 from .._engine import run
-from .._errors import ArgumentError, AssayError, ConfigError, DataError, NotFoundError
+from .._errors import ArgumentError, AssayError, CancelledError, ConfigError, DataError, NotFoundError
 from .._strategies import strategy as make_strategy
 from ._command import call
 
@@ -30,7 +30,7 @@ _INPUTS = (
 )
 _NAMES = {"beta": "portfolio_beta"}
 #: Trying again helps where a disk or a network failed, not where a setting is wrong.
-_LASTING = (ConfigError, ArgumentError, NotFoundError, DataError)
+_LASTING = (ConfigError, ArgumentError, NotFoundError, DataError, CancelledError)
 
 
 def database(db: str | Path | None) -> str:
@@ -336,14 +336,14 @@ def run_shard_task(arguments: list[str], *, shard: int, n_shards: int, threads: 
         The sweep's id.
     """
     part = ["--shard", f"{shard}/{n_shards}"] if n_shards > 1 else []
-    call([*arguments, *part, "--threads", str(threads), "--format", "json", "--quiet"], get_run_logger())
+    call([*arguments, *part, "--threads", str(threads), "--format", "json"], get_run_logger())
     return arguments[arguments.index("--sweep-id") + 1]
 
 
 @task(name="walk_forward", **_RETRIES)
 def walk_forward_task(arguments: list[str]) -> str:
     """Runs `assay walkforward`; returns its folds as CSV."""
-    return call([*arguments, "--format", "csv", "--quiet"], get_run_logger())
+    return call([*arguments, "--format", "csv"], get_run_logger())
 
 
 @task(name="read_sweep", **_RETRIES)
@@ -377,7 +377,9 @@ def read_points(db: str, sweep_id: str, axes: list[str], logger: Any) -> pd.Data
     for row in rows:
         number = int(row["run_id"][len(sweep_id) + 1 :])
         config = json.loads(row["config"])
-        settings = {k: v for part in config.values() if isinstance(part, dict) for k, v in part.items() if k in axes}
+        settings = {
+            k: v for part in config.values() if isinstance(part, dict) for k, v in part.items() if k in axes
+        }
         parameters = {**settings, **json.loads(row["parameters"])}
         points.append({"point": number, **parameters, **json.loads(row["metrics"])})
     if not points:
