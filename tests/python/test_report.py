@@ -106,7 +106,8 @@ def check_identities(d):
     growth = 1.0
     for year in d["periods"]["year"]:
         growth *= 1 + year["return_pct"] / 100
-    assert growth * d["initial_capital"] == pytest.approx(equity[-1], rel=1e-4)  # years have six digits
+    if min(equity) > 0:  # after ruin returns are 0, whatever the equity does
+        assert growth * d["initial_capital"] == pytest.approx(equity[-1], rel=1e-4)  # years have six digits
 
 
 @pytest.mark.cli_long
@@ -349,8 +350,7 @@ def test_page_can_be_used(browser, pages):
     assert page.evaluate(f"{option}.dataZoom[0].start") == 40
     page.locator("#equity-chart .chart").hover()
     page.mouse.wheel(0, -300)
-    page.wait_for_timeout(200)
-    assert page.evaluate(f"{option}.dataZoom[0].end - {option}.dataZoom[0].start") < 20
+    page.wait_for_function(f"{option}.dataZoom[0].end - {option}.dataZoom[0].start < 20")
     # trades of one symbol are marked
     page.locator("#equity-chart select").select_option(index=1)
     assert page.evaluate(f"{option}.series[0].markPoint.data.length") > 0
@@ -374,6 +374,7 @@ def test_page_can_be_used(browser, pages):
     assert page.locator("#trade-list tbody tr").count() == 0
     # tables behind charts
     page.locator("#equity-chart summary").click()
+    page.wait_for_selector("#equity-chart details tbody tr")
     assert page.locator("#equity-chart details tbody tr").count() == 200
     assert page.said == []
     page.context.close()
