@@ -215,6 +215,20 @@ def on_dask(cluster):
     )
 
 
+def sweeps(sweep_id):
+    """The processes that work on a sweep."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[1:2] == [b"optimize"] and sweep_id.encode() in words:
+                found.append(int(process.name))
+    return found
+
+
 def same_sweep(a, b, sweep):
     for table in ("backtest_runs", "backtest_results"):
         ours, theirs = rows(a, table, sweep), rows(b, table, sweep)
@@ -248,11 +262,10 @@ def test_ten_thousand_points_and_a_killed_worker(cluster, wide_market, tmp_path)
     def kill_one():
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not killed:
-            working = [p for p in Path("/proc").iterdir() if p.name.isdigit() and is_sweep(p)]
+            working = sweeps("killed")
             if working:
-                parent = int((working[0] / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                os.kill(parent, signal.SIGKILL)
-                os.kill(int(working[0].name), signal.SIGKILL)
+                parent = int(Path(f"/proc/{working[0]}/stat").read_text().rsplit(")", 1)[1].split()[1])
+                os.kill(parent, signal.SIGKILL)  # the sweep that it had begun must end by itself
                 killed.append(parent)
             time.sleep(0.02)
 
@@ -269,14 +282,6 @@ def test_ten_thousand_points_and_a_killed_worker(cluster, wide_market, tmp_path)
     assert len(frame) == 10_000
     pd.testing.assert_frame_equal(frame, local, check_exact=True)
     same_sweep(wide_market, elsewhere, "killed")
-
-
-def is_sweep(process):
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return b"optimize" in words and b"killed" in words
 
 
 def test_without_prefect_the_import_says_what_to_install(monkeypatch):
