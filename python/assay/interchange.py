@@ -93,7 +93,7 @@ def signals_from_orders(
     Returns
     -------
     DataFrame
-        timestamp, symbol, action, target_position. From nothing: BUY (TARGET below 0 where it is short). To nothing: SELL. Between:
+        timestamp, symbol, action, target_position. From nothing: BUY (TARGET below 0 where it is short). To nothing: SELL (a short: TARGET 0). Between:
         TARGET of the shares held over the most that were held of that symbol up to then: shares are not told otherwise without a
         portfolio's value.
 
@@ -137,7 +137,7 @@ def signals_from_orders(
             if held == before:
                 continue
             if held == 0:
-                rows.append((moment, str(name), "SELL", 0.0))
+                rows.append((moment, str(name), "TARGET" if before < 0 else "SELL", 0.0))
             elif before == 0 and held > 0:
                 rows.append((moment, str(name), "BUY", 1.0))
             else:
@@ -210,7 +210,7 @@ def for_pyfolio(result: BacktestResult) -> tuple[pd.Series, pd.DataFrame, pd.Dat
     returns : Series
         By day, in UTC.
     positions : DataFrame
-        Value of each symbol at each close, at the last fill's price where there is no better one here, and ``cash``; rows sum to the
+        Value of each symbol at each close, and ``cash``; rows sum to the equity. Symbols share the total in the proportions of their last fills, so single values are estimates. Rows sum to the
         equity.
     transactions : DataFrame
         Indexed by time: amount (shares, below 0 for a sale), price, symbol.
