@@ -380,6 +380,26 @@ def test_page_can_be_used(browser, pages):
     page.context.close()
 
 
+# Is anything drawn in each chart by the time that printing begins? Asked behind the page's own handler.
+INK = """() => { dispatchEvent(new Event("beforeprint")); return charts.map((item) => {
+  const canvas = item.box.querySelector("canvas");
+  return canvas !== null && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 0);
+}); }"""
+
+
+def test_all_charts_are_on_paper_and_all_metrics_on_the_page(browser, pages, stored):
+    page = look(browser, pages["run"], scheme="dark")
+    assert page.locator("#metrics tbody tr").count() == len(document(stored, "m")["metrics"])
+    assert "[object" not in page.locator("body").inner_text()
+    ink = page.evaluate(INK)
+    assert len(ink) > 10 and all(ink)
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.said == []
+    page.context.close()
+
+
 def test_markup_in_names_is_text(browser, pages):
     for kind in ("run", "comparison", "index"):
         page = look(browser, pages[kind])

@@ -11,7 +11,7 @@ function el(name, attributes, ...children) {
     else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : value);
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined) continue;
     node.append(child instanceof Node ? child : document.createTextNode(String(child)));
   }
@@ -51,6 +51,7 @@ function withUnit(value, unit) {
 
 /* --- tables --- */
 
+const DATE = /^\d{4}-\d\d(-\d\d)?/;
 /* columns: {name, value(row), text?(row), number?: true, signed?, heat?}. Sorting by a click on a heading, or by keyboard. */
 function table(caption, columns, rows, options = {}) {
   const body = el("tbody");
@@ -68,7 +69,7 @@ function table(caption, columns, rows, options = {}) {
   function cell(column, row, i) {
     const value = column.value(row);
     const text = column.text ? column.text(row) : column.number ? number(value) : value ?? DASH;
-    const classes = [column.number ? "n" : "", column.signed ? sign(value) : "", column.class || ""].join(" ").trim();
+    const classes = [column.number ? "n" : DATE.test(text) ? "d" : "", column.signed ? sign(value) : "", column.class || ""].join(" ").trim();
     const attributes = { class: classes || null };
     if (i === 0 && !column.number) return el("th", { scope: "row" }, text);
     return el("td", attributes, text);
@@ -148,7 +149,7 @@ function chart(title, sentence, option, rows, size = "") {
     if (!item.instance) item.instance = echarts.init(box, null, { renderer: "canvas" });
     const base = { animation: false, textStyle: { fontFamily: "inherit", color: c.ink }, aria: { enabled: false },
       grid: { left: 8, right: 16, top: 28, bottom: 8, containLabel: true } };
-    item.instance.setOption(Object.assign(base, option(c)), { notMerge: true, lazyUpdate: true });
+    item.instance.setOption(Object.assign(base, option(c)), { notMerge: true });
   };
   box.start = () => {
     if (watcher) watcher.unobserve(box);
@@ -168,6 +169,24 @@ function repaint() {
 }
 function paintAll() {
   for (const item of charts) if (!item.instance) item.box.start();
+}
+/* On paper every chart has the width of a page, and is drawn before this returns: printing waits for no frame. */
+const PAPER_PX = 680;
+function toPaper() {
+  document.documentElement.dataset.theme = "light";
+  for (const item of charts) {
+    item.box.style.width = PAPER_PX + "px";
+    if (watcher) watcher.unobserve(item.box);
+    item.paint();
+    item.instance.resize({ width: PAPER_PX, height: item.box.clientHeight || 260 });
+    item.instance.getZr().flush();
+  }
+}
+function fromPaper() {
+  for (const item of charts) {
+    item.box.style.width = "";
+    if (item.instance) item.instance.resize({ width: "auto", height: "auto" });
+  }
 }
 let resizing = 0;
 addEventListener("resize", () => {
@@ -213,7 +232,7 @@ const scaled = (values, factor) => values.map((v) => (v === null ? null : v * fa
 
 const contents = [];
 function section(id, title, ...children) {
-  const kids = children.flat().filter((c) => c !== null && c !== undefined);
+  const kids = children.flat(Infinity).filter((c) => c !== null && c !== undefined);
   if (kids.length === 0) return null;
   contents.push([id, title]);
   return el("section", { id, "aria-labelledby": id + "-h" }, el("h2", { id: id + "-h" }, title), kids);

@@ -244,7 +244,7 @@ function tradesSection(d) {
 function metricsSection(d) {
   if (!d.metrics) return null;
   const names = [...new Set(d.metrics.map((m) => m.group))];
-  return section("metrics", "All metrics", names.map((group) => [el("h3", null, GROUP_NAMES[group] || label(group)), table(GROUP_NAMES[group] || label(group),
+  return section("metrics", "All metrics", names.map((group) => [el("h3", null, GROUP_NAMES[group] || label(group)), table(`${GROUP_NAMES[group] || label(group)}: values, formulas, sources`,
     [{ name: "Metric", value: (m) => m.name, text: (m) => label(m.name) }, { name: "Value", number: true, value: (m) => m.value, text: (m) => withUnit(m.value, m.unit) }, { name: "Formula", class: "formula", value: (m) => m.formula }, { name: "Source", class: "formula", value: (m) => m.source }],
     d.metrics.filter((m) => m.group === group), { sortable: false })]));
 }

@@ -28,16 +28,12 @@ document.getElementById("theme").addEventListener("click", () => {
 dark.addEventListener("change", applyTheme);
 
 /* Paper is white: light colours, and every chart drawn. */
-addEventListener("beforeprint", () => {
-  document.documentElement.dataset.theme = "light";
-  paintAll();
-  repaint();
+addEventListener("beforeprint", toPaper);
+addEventListener("afterprint", () => {
+  fromPaper();
+  applyTheme();
 });
-addEventListener("afterprint", applyTheme);
-document.getElementById("print").addEventListener("click", () => {
-  paintAll();
-  print();
-});
+document.getElementById("print").addEventListener("click", () => print());
 
 const PAGES = { run: runPage, comparison: comparisonPage, sweep: sweepPage, index: indexPage };
 (function begin() {
