@@ -45,7 +45,10 @@ static double periods_of(const assay_run_summary *s) {
         n += 1;
     }
     double variance = squares / n - (sum / n) * (sum / n);
-    return n > 1 && variance > 0 && volatility > 0 ? round(volatility * volatility / variance) : 252;
+    double periods = volatility * volatility / variance, whole = round(periods);
+    if (!(n > 1 && variance > 0 && volatility > 0))
+        return 252; /* an equity that does not move has no ratio, whatever a year has */
+    return fabs(periods - whole) < 1e-6 ? whole : periods;
 }
 
 static assay_status print_conventions(const assay_convention *rows, assay_report_format format,

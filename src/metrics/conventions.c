@@ -25,10 +25,6 @@ typedef struct facts {
     double summed_drawdown; /* of the sum of returns */
 } facts;
 
-static double ratio(double part, double whole) {
-    return whole == 0 || isnan(whole) ? ASSAY_NAN : part / whole;
-}
-
 static double periods_root(const facts *f) {
     return sqrt(f->in.periods_per_year);
 }
@@ -43,7 +39,7 @@ static double backtesting_volatility(const facts *f) {
 }
 
 static double backtrader_sharpe(const facts *f) {
-    return ratio(assay_mean(f->year, f->n_years) - 0.01, assay_std(f->year, f->n_years, 0));
+    return assay_ratio(assay_mean(f->year, f->n_years) - 0.01, assay_std(f->year, f->n_years, 0));
 }
 
 static double drawdown_pct(const facts *f) {
@@ -52,30 +48,33 @@ static double drawdown_pct(const facts *f) {
 
 /* tool, measure, value, formula */
 #define CONVENTIONS(ROW)                                                                                     \
-    ROW("assay", "Sharpe ratio", ratio(f->annual_return - f->in.risk_free_rate, f->std0 * periods_root(f)),  \
+    ROW("assay", "Sharpe ratio",                                                                             \
+        assay_ratio(f->annual_return - f->in.risk_free_rate, f->std0 * periods_root(f)),                     \
         "(annual return - rf) / (std(r, ddof 0) x sqrt(P))")                                                 \
-    ROW("empyrical", "Sharpe ratio", ratio(f->excess_mean, f->std1) * periods_root(f),                       \
+    ROW("empyrical", "Sharpe ratio", assay_ratio(f->excess_mean, f->std1) * periods_root(f),                 \
         "mean(r - rf / P) / std(r, ddof 1) x sqrt(P)")                                                       \
-    ROW("quantstats", "Sharpe ratio", ratio(f->mean, f->std1) * periods_root(f),                             \
+    ROW("quantstats", "Sharpe ratio", assay_ratio(f->mean, f->std1) * periods_root(f),                       \
         "mean(r - rf per bar) / std(r, ddof 1) x sqrt(P); rf is 0 unless given")                             \
-    ROW("pyfolio", "Sharpe ratio", ratio(f->mean, f->std1) * periods_root(f), "empyrical's, with rf 0")      \
+    ROW("pyfolio", "Sharpe ratio", assay_ratio(f->mean, f->std1) * periods_root(f),                          \
+        "empyrical's, with rf 0")                                                                            \
     ROW("backtesting.py", "Sharpe ratio",                                                                    \
-        ratio(backtesting_return(f) - f->in.risk_free_rate, backtesting_volatility(f)),                      \
+        assay_ratio(backtesting_return(f) - f->in.risk_free_rate, backtesting_volatility(f)),                \
         "(annual return - rf) / volatility, both compounded (below)")                                        \
     ROW("backtrader", "Sharpe ratio", backtrader_sharpe(f),                                                  \
         "mean(returns of calendar years - 0.01) / std(those, ddof 0)")                                       \
-    ROW("qlib", "Sharpe ratio", ratio(f->mean, f->std1) * sqrt(238),                                         \
+    ROW("qlib", "Sharpe ratio", assay_ratio(f->mean, f->std1) * sqrt(238),                                   \
         "information_ratio: mean(r) / std(r, ddof 1) x sqrt(238)")                                           \
     ROW("assay", "Sortino ratio",                                                                            \
-        ratio(f->annual_return - f->in.risk_free_rate, f->negative_std * periods_root(f)),                   \
+        assay_ratio(f->annual_return - f->in.risk_free_rate, f->negative_std * periods_root(f)),             \
         "(annual return - rf) / (std(negative r, ddof 0) x sqrt(P))")                                        \
-    ROW("empyrical", "Sortino ratio", ratio(f->excess_mean, f->excess_downside) * periods_root(f),           \
+    ROW("empyrical", "Sortino ratio", assay_ratio(f->excess_mean, f->excess_downside) * periods_root(f),     \
         "mean(r - rf / P) x sqrt(P) / sqrt(mean(min(r - rf / P, 0)^2))")                                     \
-    ROW("quantstats", "Sortino ratio", ratio(f->mean, f->downside) * periods_root(f),                        \
+    ROW("quantstats", "Sortino ratio", assay_ratio(f->mean, f->downside) * periods_root(f),                  \
         "mean(r) x sqrt(P) / sqrt(sum of squares of r < 0 / n)")                                             \
-    ROW("pyfolio", "Sortino ratio", ratio(f->mean, f->downside) * periods_root(f), "empyrical's, with rf 0") \
+    ROW("pyfolio", "Sortino ratio", assay_ratio(f->mean, f->downside) * periods_root(f),                     \
+        "empyrical's, with rf 0")                                                                            \
     ROW("backtesting.py", "Sortino ratio",                                                                   \
-        ratio(backtesting_return(f) - f->in.risk_free_rate, f->downside * periods_root(f)),                  \
+        assay_ratio(backtesting_return(f) - f->in.risk_free_rate, f->downside * periods_root(f)),            \
         "(annual return - rf) / (sqrt(mean(min(r, 0)^2)) x sqrt(P))")                                        \
     ROW("assay", "annual return %", f->annual_return * 100,                                                  \
         "((En / E0)^(P / n) - 1) x 100; so empyrical, pyfolio")                                              \
@@ -101,8 +100,7 @@ size_t assay_convention_count(void) {
 static void gather(facts *f, const int64_t *time_us) {
     const assay_metric_input *in = &f->in;
     assay_sum squares = {0}, excess_squares = {0}, logs = {0};
-    double rate = in->risk_free_rate / in->periods_per_year, sum = 0, peak = 0, growth = 1, n_negative = 0;
-    assay_sum negative = {0}, negative_squares = {0};
+    double rate = in->risk_free_rate / in->periods_per_year, sum = 0, peak = 0, growth = 1;
     bool is_ruined = false;
     for (size_t i = 0; i < in->n; i++) {
         double r = in->returns[i], below = fmin(r, 0), excess_below = fmin(r - rate, 0);
@@ -114,10 +112,6 @@ static void gather(facts *f, const int64_t *time_us) {
         /* pandas' cummax begins with the first value. */
         peak = i == 0 ? sum : fmax(peak, sum);
         f->summed_drawdown = fmin(f->summed_drawdown, sum - peak);
-        if (r < 0) {
-            n_negative += 1;
-            assay_sum_add(&negative, r);
-        }
         growth *= 1 + r;
         int32_t year = 0, next = 0, month = 0, day = 0;
         assay_civil_from_day(assay_day_of_us(time_us[i]), &year, &month, &day);
@@ -128,14 +122,8 @@ static void gather(facts *f, const int64_t *time_us) {
             growth = 1;
         }
     }
-    double negative_mean = ratio(assay_sum_value(&negative), n_negative);
-    for (size_t i = 0; i < in->n; i++) {
-        if (in->returns[i] < 0)
-            assay_sum_add(&negative_squares,
-                          (in->returns[i] - negative_mean) * (in->returns[i] - negative_mean));
-    }
     double n = (double)in->n;
-    f->negative_std = sqrt(ratio(assay_sum_value(&negative_squares), n_negative));
+    f->negative_std = assay_std_of_negative(in->returns, in->n);
     f->downside = sqrt(assay_sum_value(&squares) / n);
     f->excess_downside = sqrt(assay_sum_value(&excess_squares) / n);
     f->mean = assay_mean(in->returns, in->n);

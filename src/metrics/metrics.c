@@ -19,48 +19,12 @@ void assay_returns_of(double initial_capital, const double *equity, size_t n, do
 
 /* --- statistics --- */
 
-typedef bool keep_value(double value);
-
-static bool keep_all(double value) {
-    (void)value;
-    return true;
-}
-
-static bool keep_negative(double value) {
-    return value < 0;
-}
-
-/* Two passes; NaN of too few values. */
-static double std_of(const double *values, size_t n, keep_value *keep, double ddof, double *out_mean) {
-    assay_sum sum = {0}, squares = {0};
-    double count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (keep(values[i])) {
-            assay_sum_add(&sum, values[i]);
-            count += 1;
-        }
-    }
-    double mean = assay_sum_value(&sum) / count;
-    for (size_t i = 0; i < n; i++) {
-        if (keep(values[i]))
-            assay_sum_add(&squares, (values[i] - mean) * (values[i] - mean));
-    }
-    if (out_mean != NULL)
-        *out_mean = count > 0 ? mean : ASSAY_NAN;
-    return count > ddof ? sqrt(assay_sum_value(&squares) / (count - ddof)) : ASSAY_NAN;
-}
-
-/* Undefined where the denominator is 0 or undefined. */
-static double ratio(double part, double whole) {
-    return whole == 0 || isnan(whole) ? ASSAY_NAN : part / whole;
-}
-
 static double find_annual_return(const assay_metric_input *in) {
     return assay_annual_return(in->equity[in->n - 1] / in->initial_capital, in->periods_per_year, in->n);
 }
 
 static double find_annual_volatility(const assay_metric_input *in) {
-    return std_of(in->returns, in->n, keep_all, 0, NULL) * sqrt(in->periods_per_year);
+    return assay_std(in->returns, in->n, 0) * sqrt(in->periods_per_year);
 }
 
 double assay_max_drawdown(const assay_metric_input *in) {
@@ -124,13 +88,12 @@ static double metric_annual_volatility_pct(const facts *f) {
 }
 
 static double metric_sharpe_ratio(const facts *f) {
-    return ratio(f->annual_return - f->in->risk_free_rate, f->annual_volatility);
+    return assay_ratio(f->annual_return - f->in->risk_free_rate, f->annual_volatility);
 }
 
 static double metric_sortino_ratio(const facts *f) {
-    double downside =
-        std_of(f->in->returns, f->in->n, keep_negative, 0, NULL) * sqrt(f->in->periods_per_year);
-    return ratio(f->annual_return - f->in->risk_free_rate, downside);
+    double downside = assay_std_of_negative(f->in->returns, f->in->n) * sqrt(f->in->periods_per_year);
+    return assay_ratio(f->annual_return - f->in->risk_free_rate, downside);
 }
 
 static double metric_max_drawdown_pct(const facts *f) {
@@ -138,7 +101,7 @@ static double metric_max_drawdown_pct(const facts *f) {
 }
 
 static double metric_win_rate_pct(const facts *f) {
-    return ratio(f->pnl.n_won, f->pnl.n_closed) * 100;
+    return assay_ratio(f->pnl.n_won, f->pnl.n_closed) * 100;
 }
 
 static double metric_profit_factor(const facts *f) {
@@ -160,25 +123,25 @@ static double metric_losing_trades(const facts *f) {
 }
 
 static double metric_avg_win_pnl(const facts *f) {
-    return ratio(f->pnl.won, f->pnl.n_won);
+    return assay_ratio(f->pnl.won, f->pnl.n_won);
 }
 
 static double metric_avg_loss_pnl(const facts *f) {
-    return ratio(f->pnl.lost, f->pnl.n_lost);
+    return assay_ratio(f->pnl.lost, f->pnl.n_lost);
 }
 
 static double metric_calmar_ratio(const facts *f) {
-    return ratio(f->annual_return, -f->max_drawdown);
+    return assay_ratio(f->annual_return, -f->max_drawdown);
 }
 
 static double metric_sharpe_arithmetic(const facts *f) {
-    double mean = 0;
-    double std = std_of(f->in->returns, f->in->n, keep_all, 1, &mean);
-    return ratio(mean - f->in->risk_free_rate / f->in->periods_per_year, std) * sqrt(f->in->periods_per_year);
+    double mean = assay_mean(f->in->returns, f->in->n), std = assay_std(f->in->returns, f->in->n, 1);
+    return assay_ratio(mean - f->in->risk_free_rate / f->in->periods_per_year, std) *
+           sqrt(f->in->periods_per_year);
 }
 
 static double metric_avg_bars_held(const facts *f) {
-    return ratio(f->pnl.bars_held, f->pnl.n_closed);
+    return assay_ratio(f->pnl.bars_held, f->pnl.n_closed);
 }
 
 /* --- the table --- */

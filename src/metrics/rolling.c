@@ -8,10 +8,6 @@
 #include "base/number.h"
 #include "metrics/statistics.h"
 
-static double ratio(double part, double whole) {
-    return whole == 0 || isnan(whole) ? ASSAY_NAN : part / whole;
-}
-
 static double drawdown_of(const double *returns, size_t n) {
     double growth = 1, peak = 1, worst = 0;
     for (size_t i = 0; i < n; i++) {
@@ -30,11 +26,11 @@ void assay_rolling_compute(const double *returns, const double *benchmark, size_
         double std = is_full ? assay_std(r, window, 1) : ASSAY_NAN;
         double excess = is_full ? assay_mean(r, window) - risk_free_rate / periods_per_year : ASSAY_NAN;
         out->volatility[i] = std * sqrt(periods_per_year);
-        out->sharpe[i] = ratio(excess, std) * sqrt(periods_per_year);
+        out->sharpe[i] = assay_ratio(excess, std) * sqrt(periods_per_year);
         out->max_drawdown[i] = is_full ? drawdown_of(r, window) : ASSAY_NAN;
         if (out->beta != NULL && benchmark != NULL && is_full) {
             assay_comoments c = assay_comoments_of(benchmark + (i + 1 - window), r, window);
-            out->beta[i] = c.n < 2 ? ASSAY_NAN : ratio(c.xy, c.xx);
+            out->beta[i] = c.n < 2 ? ASSAY_NAN : assay_ratio(c.xy, c.xx);
         } else if (out->beta != NULL) {
             out->beta[i] = ASSAY_NAN;
         }
@@ -84,9 +80,9 @@ static assay_period_row describe(int32_t number, const double *r, const double *
     row.total_return = growth - 1;
     row.benchmark_return = has_benchmark ? benchmark_growth - 1 : ASSAY_NAN;
     row.volatility = std * sqrt(periods);
-    row.sharpe = ratio(assay_mean(r, n) - rate / periods, std) * sqrt(periods);
+    row.sharpe = assay_ratio(assay_mean(r, n) - rate / periods, std) * sqrt(periods);
     row.max_drawdown = drawdown_of(r, n);
-    row.win_rate = ratio(n_won, n_won + n_lost);
+    row.win_rate = assay_ratio(n_won, n_won + n_lost);
     return row;
 }
 

@@ -33,6 +33,7 @@ typedef struct drawdowns {
 typedef struct facts {
     const assay_run_metric_input *in;
     const double *r, *sorted, *excess; /* returns; ascending; less rf / P */
+    double *scratch;                   /* 2 n, for whoever needs it */
     size_t n;
     double periods, max_drawdown; /* a fraction <= 0 */
     drawdowns down;
@@ -44,10 +45,6 @@ typedef struct facts {
     double active_mean, active_std, benchmark_growth;
     double up, down_capture;
 } facts;
-
-static double ratio(double part, double whole) {
-    return whole == 0 || isnan(whole) ? ASSAY_NAN : part / whole;
-}
 
 /* --- facts --- */
 
@@ -145,8 +142,8 @@ static double find_capture(const facts *f, double sign) {
         benchmark_growth *= 1 + f->in->benchmark[i];
         n++;
     }
-    return ratio(assay_annual_return(growth, f->periods, n),
-                 assay_annual_return(benchmark_growth, f->periods, n));
+    return assay_ratio(assay_annual_return(growth, f->periods, n),
+                       assay_annual_return(benchmark_growth, f->periods, n));
 }
 
 static void compare_with_benchmark(facts *f, double *scratch) {
@@ -194,7 +191,7 @@ static double mean_where(const facts *f, double sign, double *out_count) {
             *out_count += 1;
         }
     }
-    return ratio(assay_sum_value(&sum), *out_count);
+    return assay_ratio(assay_sum_value(&sum), *out_count);
 }
 
 /* --- rows: ratios --- */
@@ -206,22 +203,19 @@ static double metric_sortino_arithmetic(const facts *f) {
         assay_sum_add(&squares, below * below);
     }
     double downside = sqrt(assay_sum_value(&squares) / (double)f->n);
-    return ratio(assay_mean(f->excess, f->n), downside) * sqrt(f->periods);
+    return assay_ratio(assay_mean(f->excess, f->n), downside) * sqrt(f->periods);
 }
 
 static double metric_omega_ratio(const facts *f) {
-    return ratio(sum_where(f, 1), -sum_where(f, -1));
+    return assay_ratio(sum_where(f, 1), -sum_where(f, -1));
 }
 
 static double metric_tail_ratio(const facts *f) {
-    return fabs(ratio(assay_quantile(f->sorted, f->n, 0.95), assay_quantile(f->sorted, f->n, 0.05)));
+    return fabs(assay_ratio(assay_quantile(f->sorted, f->n, 0.95), assay_quantile(f->sorted, f->n, 0.05)));
 }
 
 static double metric_stability(const facts *f) {
-    double *y = calloc(2 * (f->n + 1), sizeof *y);
-    if (y == NULL)
-        return ASSAY_NAN;
-    double *x = y + f->n;
+    double *x = f->scratch, *y = f->scratch + f->n;
     assay_sum sum = {0};
     bool is_ruined = false;
     for (size_t i = 0; i < f->n; i++) {
@@ -231,25 +225,24 @@ static double metric_stability(const facts *f) {
         y[i] = assay_sum_value(&sum);
     }
     assay_comoments c = assay_comoments_of(x, y, f->n);
-    free(y);
-    return is_ruined ? ASSAY_NAN : ratio(c.xy * c.xy, c.xx * c.yy);
+    return is_ruined ? ASSAY_NAN : assay_ratio(c.xy * c.xy, c.xx * c.yy);
 }
 
 static double metric_recovery_factor(const facts *f) {
-    return ratio(assay_mean(f->r, f->n) * (double)f->n, -f->max_drawdown);
+    return assay_ratio(assay_mean(f->r, f->n) * (double)f->n, -f->max_drawdown);
 }
 
 static double metric_payoff_ratio(const facts *f) {
     double n_won = 0, n_lost = 0;
     double won = mean_where(f, 1, &n_won), lost = mean_where(f, -1, &n_lost);
-    return ratio(won, -lost);
+    return assay_ratio(won, -lost);
 }
 
 static double metric_kelly_fraction(const facts *f) {
     double n_won = 0, n_lost = 0;
     double won = mean_where(f, 1, &n_won), lost = mean_where(f, -1, &n_lost);
     double share = n_won / (n_won + n_lost);
-    return share - ratio(1 - share, ratio(won, -lost));
+    return share - assay_ratio(1 - share, assay_ratio(won, -lost));
 }
 
 /* --- rows: risk --- */
@@ -354,7 +347,7 @@ static double metric_expectancy(const facts *f) {
             n += 1;
         }
     }
-    return ratio(assay_sum_value(&sum), n);
+    return assay_ratio(assay_sum_value(&sum), n);
 }
 
 static double metric_longest_win_run_trades(const facts *f) {
@@ -372,7 +365,7 @@ static double metric_benchmark_return_pct(const facts *f) {
 }
 
 static double metric_beta(const facts *f) {
-    return ratio(f->with_benchmark.xy, f->with_benchmark.xx);
+    return assay_ratio(f->with_benchmark.xy, f->with_benchmark.xx);
 }
 
 static double metric_alpha(const facts *f) {
@@ -382,7 +375,7 @@ static double metric_alpha(const facts *f) {
 }
 
 static double metric_information_ratio(const facts *f) {
-    return ratio(f->active_mean, f->active_std) * sqrt(f->periods);
+    return assay_ratio(f->active_mean, f->active_std) * sqrt(f->periods);
 }
 
 static double metric_tracking_error_pct(const facts *f) {
@@ -391,7 +384,7 @@ static double metric_tracking_error_pct(const facts *f) {
 
 static double metric_r_squared(const facts *f) {
     const assay_comoments *c = &f->with_benchmark;
-    return ratio(c->xy * c->xy, c->xx * c->yy);
+    return assay_ratio(c->xy * c->xy, c->xx * c->yy);
 }
 
 static double metric_up_capture(const facts *f) {
@@ -479,7 +472,8 @@ static assay_status gather(facts *f, double *scratch, assay_error *err) {
     f->year = find_extremes(f, year_of);
     f->moments = assay_moments_of(excess, f->n);
     find_runs(f);
-    compare_with_benchmark(f, scratch + 2 * f->n);
+    f->scratch = scratch + 2 * f->n;
+    compare_with_benchmark(f, f->scratch);
     return assay_bootstrap_returns(f->r, f->n, f->periods, in->run.risk_free_rate, N_RESAMPLES, in->seed,
                                    &f->resampled, err);
 }
@@ -493,7 +487,7 @@ assay_status assay_run_metrics_compute(const assay_run_metric_input *in, double 
             out_values[n_core + i] = ASSAY_NAN;
         return ASSAY_OK;
     }
-    double *scratch = malloc(3 * n * sizeof *scratch);
+    double *scratch = malloc(4 * n * sizeof *scratch);
     if (scratch == NULL)
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the metrics of %zu bars", n);
     facts f = {.in = in, .r = in->run.returns, .n = n, .periods = in->run.periods_per_year};

@@ -23,6 +23,27 @@ double assay_std(const double *values, size_t n, double ddof) {
     return sqrt(assay_sum_value(&squares) / ((double)n - ddof));
 }
 
+double assay_std_of_negative(const double *values, size_t n) {
+    assay_sum sum = {0}, squares = {0};
+    double count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] < 0) {
+            assay_sum_add(&sum, values[i]);
+            count += 1;
+        }
+    }
+    double mean = assay_sum_value(&sum) / count;
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] < 0)
+            assay_sum_add(&squares, (values[i] - mean) * (values[i] - mean));
+    }
+    return count > 0 ? sqrt(assay_sum_value(&squares) / count) : ASSAY_NAN;
+}
+
+double assay_ratio(double part, double whole) {
+    return whole == 0 || isnan(whole) ? ASSAY_NAN : part / whole;
+}
+
 double assay_quantile(const double *sorted, size_t n, double q) {
     if (n == 0)
         return ASSAY_NAN;

@@ -8,6 +8,11 @@
 double assay_mean(const double *values, size_t n);
 /* Two passes; NaN of no more than `ddof` values. */
 double assay_std(const double *values, size_t n, double ddof);
+/* Of those below 0, ddof 0. */
+double assay_std_of_negative(const double *values, size_t n);
+
+/* part / whole, undefined where the whole is 0 or undefined. */
+double assay_ratio(double part, double whole);
 
 /* The quantile of n ascending values, linear between order statistics (type 7 of Hyndman and Fan 1996; NumPy's default); NaN
  * of none. 0 <= q <= 1. */

@@ -23,6 +23,9 @@ ASSAY_NODISCARD assay_status assay_document_series(assay_document *d, assay_erro
 ASSAY_NODISCARD assay_status assay_document_trades(assay_document *d, assay_error *err);
 ASSAY_NODISCARD assay_status assay_document_attribution(assay_document *d, assay_error *err);
 
+/* Of a trade's entry: the sector of the day, else the one that always holds, else "no sector". */
+const char *assay_document_sector(const assay_document *d, const assay_trade *trade);
+
 /* Numbers for names, in order of first appearance. */
 typedef struct assay_name_list {
     char **name;

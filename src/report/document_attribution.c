@@ -25,11 +25,6 @@ typedef const char *part_name(const assay_document *d, const assay_trade *t);
 static const char *symbol_part(const assay_document *d, const assay_trade *t) {
     return assay_panel_symbol(d->panel, t->symbol);
 }
-static const char *sector_part(const assay_document *d, const assay_trade *t) {
-    const char *sector = assay_panel_sector_at(d->panel, t->symbol, t->entry_bar);
-    sector = sector == NULL ? assay_panel_sector(d->panel, t->symbol) : sector;
-    return sector == NULL ? "no sector" : sector;
-}
 static const char *strategy_part(const assay_document *d, const assay_trade *t) {
     return assay_result_strategy_name(d->result, t->strategy);
 }
@@ -349,7 +344,7 @@ assay_status assay_document_attribution(assay_document *d, assay_error *err) {
     assay_stream_number(&d->json, "total_pnl", d->n == 0 ? 0 : d->equity[d->n - 1] - d->initial_capital);
     assay_status status = put_parts(d, "symbol", symbol_part, err);
     if (status == ASSAY_OK)
-        status = put_parts(d, "sector", sector_part, err);
+        status = put_parts(d, "sector", assay_document_sector, err);
     if (status == ASSAY_OK)
         status = put_parts(d, "strategy", strategy_part, err);
     holdings h = {0};

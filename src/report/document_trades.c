@@ -61,7 +61,7 @@ static const char *type_of(const assay_document *d, const assay_trade *t) {
     return assay_config_strategy(assay_result_config(d->result))->kinds[signal->kind].signal_type;
 }
 
-static const char *sector_of(const assay_document *d, const assay_trade *t) {
+const char *assay_document_sector(const assay_document *d, const assay_trade *t) {
     const char *sector = assay_panel_sector_at(d->panel, t->symbol, t->entry_bar);
     if (sector == NULL)
         sector = assay_panel_sector(d->panel, t->symbol);
@@ -85,7 +85,7 @@ static trade_texts name_texts(const assay_document *d, const assay_trade *t, ass
     exit_reason_of(d, t, true, exit, sizeof exit);
     return (trade_texts){assay_name_list_add(texts, type_of(d, t)), assay_name_list_add(texts, entry),
                          assay_name_list_add(texts, exit), assay_name_list_add(texts, strategy_of(d, t)),
-                         assay_name_list_add(texts, sector_of(d, t))};
+                         assay_name_list_add(texts, assay_document_sector(d, t))};
 }
 
 static const char *const TRADE_COLUMNS[] = {
@@ -168,7 +168,7 @@ static void by_symbol(const assay_document *d, const assay_trade *t, char *out, 
     snprintf(out, size, "%s", assay_panel_symbol(d->panel, t->symbol));
 }
 static void by_sector(const assay_document *d, const assay_trade *t, char *out, size_t size) {
-    snprintf(out, size, "%s", sector_of(d, t));
+    snprintf(out, size, "%s", assay_document_sector(d, t));
 }
 static void by_strategy(const assay_document *d, const assay_trade *t, char *out, size_t size) {
     snprintf(out, size, "%s", strategy_of(d, t));

@@ -129,7 +129,7 @@ def test_kills(assay_bin, market, whole):
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_many_kills(assay_bin, market, whole, seed):
-    kill_until_done(assay_bin, market, f"killed-{seed}", whole, 20, seed)
+    kill_until_done(assay_bin, market, f"many-{seed}", whole, 20, seed)
 
 
 def test_halving_goes_on_from_any_rung(assay_bin, market):
