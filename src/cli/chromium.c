@@ -1,5 +1,6 @@
 #include "cli/chromium.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,12 +36,23 @@ static bool has_content(const char *path) {
     return stat(path, &info) == 0 && info.st_size > 0;
 }
 
+/* A path as an address: bytes that mean something there are written as numbers (RFC 3986). */
+static void put_address(const char *path, char *out_text, size_t size) {
+    size_t used = strlen(out_text);
+    for (const unsigned char *at = (const unsigned char *)path; *at != '\0' && used + 4 < size; at++) {
+        bool is_plain = isalnum(*at) != 0 || strchr("/-._~", *at) != NULL;
+        used += (size_t)snprintf(out_text + used, size - used, is_plain ? "%c" : "%%%02X", *at);
+    }
+}
+
 assay_status cli_chromium_print(const char *page, const char *path, bool as_pdf, assay_error *err) {
     const char *const known[] = {getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"};
-    char here[PATH_MAX] = "", url[2 * PATH_MAX + 16], what[PATH_MAX + 64];
+    char here[PATH_MAX] = "", url[6 * PATH_MAX + 16] = "file://", what[PATH_MAX + 64];
     if (page[0] != '/' && getcwd(here, sizeof here) == NULL)
         return assay_error_set(err, ASSAY_E_IO, "cannot find %s: %s", page, strerror(errno));
-    snprintf(url, sizeof url, "file://%s%s%s", here, page[0] == '/' ? "" : "/", page);
+    put_address(here, url, sizeof url);
+    put_address(page[0] == '/' ? "" : "/", url, sizeof url);
+    put_address(page, url, sizeof url);
     snprintf(what, sizeof what, as_pdf ? "--print-to-pdf=%s" : "--screenshot=%s", path);
     (void)unlink(path);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

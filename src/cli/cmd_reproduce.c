@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/dates.h"
-#include "cli/runner.h"
+#include "cli/run_again.h"
 #include "cli/stored_runs.h"
 
 enum { OPT_DB, OPT_THREADS, OPT_QUIET, N_OPTIONS };
@@ -131,8 +131,7 @@ static assay_status copy_run(const char *db, const char *name, const char *folde
 /* --- run again and compare --- */
 
 typedef struct comparison {
-    char fingerprint_then[33], fingerprint_now[33], version_then[32];
-    assay_data_report data;
+    cli_run_again again;
     cli_names revised; /* a line a symbol */
     char symbol[256];  /* of the last of them */
     size_t n_differences;
@@ -181,59 +180,6 @@ static void add_revised(void *context, const char *symbol, const char *month, in
     snprintf(out->symbol, sizeof out->symbol, "%s", symbol);
 }
 
-/* Bars after the end of the data that the run had are no revision: it is run again without them. */
-static assay_status run_on_its_bars(assay_store *store, const char *run_id, cli_request *request,
-                                    cli_run *out_run, comparison *out, assay_error *err) {
-    assay_status status = cli_run_execute(store, request, out_run, err);
-    if (status == ASSAY_OK)
-        status = assay_store_compare_data(store, run_id, out_run->panel, add_revised, out, &out->data, err);
-    if (status == ASSAY_OK && out->data.n_new_bars > 0) {
-        bool quiet = cli_is_quiet();
-        cli_run_reset(out_run);
-        request->read_until_us = out->data.end_us;
-        cli_set_quiet(true); /* what it says about the data has been said */
-        status = cli_run_execute(store, request, out_run, err);
-        cli_set_quiet(quiet);
-    }
-    return status;
-}
-
-/* Points of sweeps and folds are stored without the metrics of single runs, and so are runs of earlier versions. */
-static assay_status has_few_metrics(assay_store *store, const char *run_id, bool *out_few, assay_error *err) {
-    const char *params[] = {run_id, assay_run_metric_at(assay_metric_count())->name};
-    assay_table *t = NULL;
-    assay_status status = assay_store_sql(
-        store, "SELECT count(*) FROM backtest_results WHERE run_id = $1 AND metric = $2", params, 2, &t, err);
-    *out_few = status == ASSAY_OK && t->n_rows > 0 && strcmp(t->cells[0], "0") == 0;
-    assay_table_destroy(t);
-    return status;
-}
-
-/* The run refers to the request's strategies: reset it first. */
-static assay_status run_again(assay_store *store, const char *run_id, cli_request *out_request,
-                              cli_run *out_run, comparison *out, assay_error *err) {
-    char *config = NULL;
-    assay_status status =
-        cli_stored_config(store, run_id, &config, out->fingerprint_then, out->version_then, err);
-    if (status == ASSAY_OK && strstr(config, "\"walkforward\"") != NULL)
-        status = assay_error_set(
-            err, ASSAY_E_NOT_FOUND,
-            "%s joins the tests of a walk-forward and is no run by itself: reproduce its folds "
-            "(%s-fold-1 and so on, where positions were flattened), or give the walkforward "
-            "command again under another id",
-            run_id, run_id);
-    if (status == ASSAY_OK)
-        status = cli_request_from_text(config, run_id, assay_store_folder(store), out_request, err);
-    if (status == ASSAY_OK)
-        status = has_few_metrics(store, run_id, &out_request->few_metrics, err);
-    if (status == ASSAY_OK)
-        status = run_on_its_bars(store, run_id, out_request, out_run, out, err);
-    if (status == ASSAY_OK)
-        assay_panel_fingerprint(out_run->panel, out->fingerprint_now);
-    free(config);
-    return status;
-}
-
 static assay_status reproduce(const char *db, const char *run_id, unsigned n_threads, comparison *out,
                               assay_error *err) {
     assay_store *store = NULL;
@@ -246,7 +192,7 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
     if (status == ASSAY_OK)
         status = cli_stored_file(store, run_id, name, sizeof name, err);
     if (status == ASSAY_OK)
-        status = run_again(store, run_id, &request, &run, out, err);
+        status = cli_run_stored_again(store, run_id, add_revised, out, &request, &run, &out->again, err);
     assay_store_close(store);
     if (status == ASSAY_OK)
         status = make_temporary(folder, err);
@@ -266,7 +212,7 @@ enum { MOST_LINES = 20 };
 
 /* Which bars are not what they were; false where that is not known, or none is. */
 static bool say_revised(const char *run_id, const comparison *c) {
-    const assay_data_report *d = &c->data;
+    const assay_data_report *d = &c->again.data;
     if (d->n_months == 0)
         return false;
     printf("%s: data revised: %zu month%s of %zu symbol%s; %zu row%s added, %zu removed, %zu month%s with "
@@ -282,12 +228,12 @@ static bool say_revised(const char *run_id, const comparison *c) {
 }
 
 static void say_data(const char *run_id, const comparison *c, bool same_data) {
-    const assay_data_report *d = &c->data;
+    const assay_data_report *d = &c->again.data;
     if (same_data)
-        printf("%s: the data are the same (fingerprint %s)\n", run_id, c->fingerprint_now);
+        printf("%s: the data are the same (fingerprint %s)\n", run_id, c->again.fingerprint_now);
     else
-        printf("%s: the data have changed (fingerprint then %s, now %s)\n", run_id, c->fingerprint_then,
-               c->fingerprint_now);
+        printf("%s: the data have changed (fingerprint then %s, now %s)\n", run_id, c->again.fingerprint_then,
+               c->again.fingerprint_now);
     if (!say_revised(run_id, c) && !same_data && d->is_known)
         printf("%s: the bars are the same; what is beside them (sectors, columns, universe, delistings, "
                "benchmark) is not\n",
@@ -301,7 +247,7 @@ static void say_data(const char *run_id, const comparison *c, bool same_data) {
 }
 
 static int say_outcome(const char *run_id, const comparison *c) {
-    bool same_data = strcmp(c->fingerprint_then, c->fingerprint_now) == 0;
+    bool same_data = strcmp(c->again.fingerprint_then, c->again.fingerprint_now) == 0;
     say_data(run_id, c, same_data);
     if (c->n_differences == 0) {
         printf("%s: reproduced, every table is the same\n", run_id);
@@ -312,7 +258,7 @@ static int say_outcome(const char *run_id, const comparison *c) {
         printf(
             "%s: program differs: the data are the same, so it is the program (then %s, now %s), or a file "
             "or plugin that it reads\n",
-            run_id, c->version_then, ASSAY_VERSION);
+            run_id, c->again.version_then, ASSAY_VERSION);
     cli_message("%s was not reproduced%s", run_id,
                 same_data ? "" : ": its prices, splits or dividends are not what they were");
     return CLI_FAILED;

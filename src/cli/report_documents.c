@@ -9,8 +9,9 @@
 #include "base/dates.h"
 #include "base/text.h"
 #include "cli/cmd_optimize.h"
-#include "cli/runner.h"
+#include "cli/run_again.h"
 #include "cli/stored_runs.h"
+#include "report/json_stream.h"
 
 static assay_status no_memory(assay_error *err) {
     return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a report");
@@ -158,28 +159,18 @@ static assay_status load_factors(const char *file, const assay_result *result, f
 
 static assay_status put_run(assay_store *store, const char *run_id, const cli_report_options *options,
                             FILE *out, assay_error *err) {
-    char *config = NULL, *sweep = NULL, then[33], now[33], version[32];
+    char *sweep = NULL;
     cli_request request = {0};
     cli_run run = {0};
+    cli_run_again again = {0};
     assay_error no_sectors = {0};
-    assay_status status = cli_stored_config(store, run_id, &config, then, version, err);
-    if (status == ASSAY_OK && strstr(config, "\"walkforward\"") != NULL)
-        status =
-            assay_error_set(err, ASSAY_E_NOT_FOUND,
-                            "%s joins the tests of a walk-forward and is no run by itself: report its folds "
-                            "(%s-fold-1 and so on, where positions were flattened)",
-                            run_id, run_id);
-    if (status == ASSAY_OK)
-        status = cli_request_from_text(config, run_id, assay_store_folder(store), &request, err);
-    if (status == ASSAY_OK)
-        status = cli_run_execute(store, &request, &run, err);
+    assay_status status = cli_run_stored_again(store, run_id, NULL, NULL, &request, &run, &again, err);
     if (status == ASSAY_OK) {
-        assay_panel_fingerprint(run.panel, now);
         assay_document_spec spec = {.run_id = run_id,
                                     .config_json = run.config_json,
                                     .parameters_json = run.parameters_json,
-                                    .data_fingerprint = now,
-                                    .data_fingerprint_then = then};
+                                    .data_fingerprint = again.fingerprint_now,
+                                    .data_fingerprint_then = again.fingerprint_then};
         status = find_trials(store, run_id, assay_result_periods_per_year(run.result), &sweep, &spec, err);
         /* Sectors are for the attribution; a run that needs them has them. */
         if (!request.strategies.strategy->needs_sectors &&
@@ -205,9 +196,24 @@ static assay_status put_run(assay_store *store, const char *run_id, const cli_re
     }
     cli_run_reset(&run);
     cli_request_reset(&request);
-    free(config);
     free(sweep);
     return status;
+}
+
+/* A document of several runs: what stands before and behind them. */
+static void open_document(assay_json_stream *out, const char *kind) {
+    assay_stream_open(out, NULL, '{');
+    assay_stream_open(out, "assay", '{');
+    assay_stream_whole(out, "document", 1);
+    assay_stream_text(out, "version", ASSAY_VERSION);
+    assay_stream_close(out, '{');
+    assay_stream_text(out, "kind", kind);
+    assay_stream_open(out, "runs", '[');
+}
+
+static void close_document(assay_json_stream *out) {
+    assay_stream_close(out, '[');
+    assay_stream_close(out, '{');
 }
 
 assay_status cli_report_document(assay_store *store, const char *const *ids, size_t n,
@@ -219,6 +225,9 @@ assay_status cli_report_document(assay_store *store, const char *const *ids, siz
     FILE *out = open_memstream(out_document, &size);
     if (out == NULL)
         return no_memory(err);
+    assay_json_stream json = {out, true};
+    if (n > 1)
+        open_document(&json, "comparison");
     for (size_t i = 0; i < n && status == ASSAY_OK; i++) {
         status = cli_has_sweep(store, ids[i], &is_sweep, err);
         if (status == ASSAY_OK && is_sweep && n > 1)
@@ -228,16 +237,13 @@ assay_status cli_report_document(assay_store *store, const char *const *ids, siz
             status = cli_stored_sweep_document(store, ids[i], out, err);
             continue;
         }
-        if (n > 1)
-            fputs(i == 0 ? "{\"assay\":{\"document\":1,\"version\":\"" ASSAY_VERSION
-                           "\"},\"kind\":\"comparison\",\"runs\":["
-                         : ",",
-                  out);
+        if (status == ASSAY_OK && n > 1 && i > 0)
+            putc(',', out);
         if (status == ASSAY_OK)
             status = put_run(store, ids[i], options, out, err);
-        if (n > 1 && i + 1 == n)
-            fputs("]}", out);
     }
+    if (n > 1)
+        close_document(&json);
     bool is_good = ferror(out) == 0;
     is_good = fclose(out) == 0 && is_good;
     if (status == ASSAY_OK && !is_good)
@@ -251,25 +257,8 @@ assay_status cli_report_document(assay_store *store, const char *const *ids, siz
 
 /* --- the list of all --- */
 
-enum { SPARK = 60 };
-
-static void put_text(FILE *out, const char *key, const char *text) {
-    fprintf(out, "\"%s\":", key);
-    if (text == NULL) {
-        fputs("null,", out);
-        return;
-    }
-    putc('"', out);
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\' || *at < 0x20)
-            fprintf(out, "\\u%04x", *at);
-        else
-            putc(*at, out);
-    }
-    fputs("\",", out);
-}
-
-static assay_status put_equity(assay_store *store, const char *run_id, FILE *out, assay_error *err) {
+static assay_status put_equity(assay_store *store, const char *run_id, assay_json_stream *out,
+                               assay_error *err) {
     assay_table *t = NULL;
     assay_status status = assay_store_sql(store,
                                           "SELECT arg_max(total_value, n) FROM (SELECT total_value, "
@@ -277,12 +266,10 @@ static assay_status put_equity(assay_store *store, const char *run_id, FILE *out
                                           "OVER () AS total FROM backtest_metrics WHERE run_id = $1) GROUP "
                                           "BY (n - 1) * 60 // total ORDER BY min(n)",
                                           &run_id, 1, &t, err);
-    fputs("\"equity\":[", out);
-    for (size_t i = 0; status == ASSAY_OK && i < t->n_rows; i++) {
-        double value = cell_number(t, i, 0);
-        fprintf(out, isfinite(value) ? "%s%.6g" : "%snull", i == 0 ? "" : ",", value);
-    }
-    fputs("]", out);
+    assay_stream_open(out, "equity", '[');
+    for (size_t i = 0; status == ASSAY_OK && i < t->n_rows; i++)
+        assay_stream_rounded(out, NULL, cell_number(t, i, 0), 6);
+    assay_stream_close(out, '[');
     assay_table_destroy(t);
     return status;
 }
@@ -296,7 +283,7 @@ static const char *const INDEX =
     "NOT NULL OR warnings IS NOT NULL) ORDER BY timestamp DESC, run_id";
 
 static assay_status put_index_row(assay_store *store, const assay_table *t, size_t row, cli_names *ids,
-                                  FILE *out, assay_error *err) {
+                                  assay_json_stream *out, assay_error *err) {
     static const char *const TEXTS[] = {"run_id",   "strategy",  "start_date",
                                         "end_date", "timestamp", "sweep_id"};
     static const char *const NUMBERS[] = {"total_return_pct", "sharpe_ratio", "max_drawdown_pct",
@@ -304,19 +291,17 @@ static assay_status put_index_row(assay_store *store, const assay_table *t, size
     const char *const *cell = t->cells + row * t->n_columns;
     bool is_joined = cell[10] != NULL && strcmp(cell[10], "true") == 0;
     char file[200];
-    fputs(row == 0 ? "{" : ",{", out);
-    for (size_t i = 0; i < 6; i++)
-        put_text(out, TEXTS[i], cell[i]);
-    for (size_t i = 0; i < 4; i++) {
-        double value = cell_number(t, row, 6 + i);
-        fprintf(out, isfinite(value) ? "\"%s\":%.17g," : "\"%s\":null,", NUMBERS[i], value);
-    }
+    assay_stream_open(out, NULL, '{');
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        assay_stream_text(out, TEXTS[i], cell[i]);
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
+        assay_stream_number(out, NUMBERS[i], cell_number(t, row, 6 + i));
     snprintf(file, sizeof file, "%s.html", cell[0]);
-    put_text(out, "file", is_joined ? NULL : file);
+    assay_stream_text(out, "file", is_joined ? NULL : file);
     if (!is_joined && !cli_names_add(ids, cell[0], strlen(cell[0])))
         return no_memory(err);
     assay_status status = put_equity(store, cell[0], out, err);
-    putc('}', out);
+    assay_stream_close(out, '{');
     return status;
 }
 
@@ -335,10 +320,11 @@ assay_status cli_report_index(assay_store *store, cli_names *out_ids, char **out
         assay_table_destroy(t);
         return no_memory(err);
     }
-    fputs("{\"assay\":{\"document\":1,\"version\":\"" ASSAY_VERSION "\"},\"kind\":\"index\",\"runs\":[", out);
+    assay_json_stream json = {out, true};
+    open_document(&json, "index");
     for (size_t i = 0; t != NULL && i < t->n_rows && status == ASSAY_OK; i++)
-        status = put_index_row(store, t, i, out_ids, out, err);
-    fputs("]}", out);
+        status = put_index_row(store, t, i, out_ids, &json, err);
+    close_document(&json);
     bool is_good = ferror(out) == 0;
     is_good = fclose(out) == 0 && is_good;
     if (status == ASSAY_OK && !is_good)

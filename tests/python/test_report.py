@@ -260,6 +260,23 @@ def test_changed_data_are_said(stored, assay, tmp_path):
     assert "data_changed" not in [w["name"] for w in document(stored, "m")["warnings"]]
 
 
+def test_bars_after_the_run_are_not_in_its_tearsheet(stored, assay, tmp_path):
+    run, db, _ = stored
+    copy = tmp_path / "db"
+    shutil.copytree(db, copy)
+    prices = f"read_parquet('{copy}/prices/**/*.parquet')"
+    last = duckdb.execute(
+        f"SELECT max(timestamp)::DATE + 1, max_by(symbol, timestamp), max_by(close_price, timestamp) FROM {prices}"
+    ).fetchone()
+    day, symbol, close = last
+    (tmp_path / "new.csv").write_text(
+        f"timestamp,symbol,close\n{day},{json.dumps(symbol).replace(chr(92) + chr(34), chr(34) * 2)},{close}\n"
+    )
+    assay("import", tmp_path / "new.csv", "--db", copy)
+    now = json.loads(assay("report", "m", "--db", copy, "--format", "json", "--out", "-").stdout)
+    assert now == document(stored, "m")
+
+
 # --- the page ---
 
 
@@ -456,6 +473,9 @@ def test_prints(stored, assay):
         pytest.skip("no Chromium to print with (Debian's package chromium)")
     run, db, folder = stored
     assay("report", "m", "--db", db, "--format", "pdf", "--out", folder / "m.pdf", env={"CHROMIUM": CHROMIUM})
+    odd = folder / "100 % of #1?.pdf"  # means something in an address
+    assay("report", "m", "--db", db, "--format", "pdf", "--out", odd, env={"CHROMIUM": CHROMIUM})
+    assert odd.stat().st_size > 50000
     assert (folder / "m.pdf").read_bytes().startswith(b"%PDF-") and (folder / "m.pdf").stat().st_size > 50000
     assay("report", "m", "--db", db, "--format", "png", "--out", folder / "m.png", env={"CHROMIUM": CHROMIUM})
     assert (folder / "m.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,59 @@
+#include "cli/run_again.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/stored_runs.h"
+
+static assay_status run_on_its_bars(assay_store *store, const char *run_id, assay_revised_month *each,
+                                    void *context, cli_request *request, cli_run *out_run, cli_run_again *out,
+                                    assay_error *err) {
+    assay_status status = cli_run_execute(store, request, out_run, err);
+    if (status == ASSAY_OK)
+        status = assay_store_compare_data(store, run_id, out_run->panel, each, context, &out->data, err);
+    if (status == ASSAY_OK && out->data.n_new_bars > 0) {
+        bool quiet = cli_is_quiet();
+        cli_run_reset(out_run);
+        request->read_until_us = out->data.end_us;
+        cli_set_quiet(true); /* what it says about the data has been said */
+        status = cli_run_execute(store, request, out_run, err);
+        cli_set_quiet(quiet);
+    }
+    return status;
+}
+
+/* Points of sweeps and folds are stored without the metrics of single runs, and so are runs of earlier versions. */
+static assay_status has_few_metrics(assay_store *store, const char *run_id, bool *out_few, assay_error *err) {
+    const char *params[] = {run_id, assay_run_metric_at(assay_metric_count())->name};
+    assay_table *t = NULL;
+    assay_status status = assay_store_sql(
+        store, "SELECT count(*) FROM backtest_results WHERE run_id = $1 AND metric = $2", params, 2, &t, err);
+    *out_few = status == ASSAY_OK && t->n_rows > 0 && strcmp(t->cells[0], "0") == 0;
+    assay_table_destroy(t);
+    return status;
+}
+
+assay_status cli_run_stored_again(assay_store *store, const char *run_id, assay_revised_month *each,
+                                  void *context, cli_request *out_request, cli_run *out_run,
+                                  cli_run_again *out, assay_error *err) {
+    char *config = NULL;
+    assay_status status =
+        cli_stored_config(store, run_id, &config, out->fingerprint_then, out->version_then, err);
+    if (status == ASSAY_OK && strstr(config, "\"walkforward\"") != NULL)
+        status =
+            assay_error_set(err, ASSAY_E_NOT_FOUND,
+                            "%s joins the tests of a walk-forward and is no run by itself: name its folds "
+                            "(%s-fold-1 and so on, where positions were flattened), or give the walkforward "
+                            "command again under another id",
+                            run_id, run_id);
+    if (status == ASSAY_OK)
+        status = cli_request_from_text(config, run_id, assay_store_folder(store), out_request, err);
+    if (status == ASSAY_OK)
+        status = has_few_metrics(store, run_id, &out_request->few_metrics, err);
+    if (status == ASSAY_OK)
+        status = run_on_its_bars(store, run_id, each, context, out_request, out_run, out, err);
+    if (status == ASSAY_OK)
+        assay_panel_fingerprint(out_run->panel, out->fingerprint_now);
+    free(config);
+    return status;
+}
