@@ -10,7 +10,7 @@ static void put_string(assay_json_stream *s, const char *text) {
     for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
         if (*at == '"' || *at == '\\')
             fprintf(s->out, "\\%c", *at);
-        else if (*at < 0x20 || *at == '<' || *at == '>' || *at == '&') /* nothing in it can end a script */
+        else if (*at < 0x20)
             fprintf(s->out, "\\u%04x", *at);
         else
             putc(*at, s->out);

@@ -211,6 +211,36 @@ def test_factors_are_those_of_numpy(stored, assay, tmp_path):
         assert what in assay("report", "m", "--db", db, "--factors", path, code=1).stderr
 
 
+@pytest.mark.cli_long
+@pytest.mark.parametrize("strategy", ["momentum", "mean_reversion", "portfolio_beta"])
+def test_without_costs_the_sectors_explain_everything(assay, tmp_path, strategy):
+    """Splits, dividends, delistings, shorts: what positions make is what the equity makes, bar by bar."""
+    db = tmp_path / "db"
+    assay("sample", "--db", db, "--symbols", 60, "--days", 1200, "--seed", 21)
+    assay(
+        "run",
+        strategy,
+        "--db",
+        db,
+        "--run-id",
+        "free",
+        "--set",
+        "commission_pct=0",
+        "--set",
+        "allow_short=true",
+    )
+    splits = duckdb.execute(
+        f"""SELECT count(*) FROM read_parquet('{db}/corporate_actions/**/*.parquet') a JOIN
+            read_parquet('{db}/backtest_trades/**/free.parquet') t ON a.symbol = t.symbol AND a.split_ratio <> 1
+            AND a.ex_date > t.entry_date AND a.ex_date < coalesce(t.exit_date, a.ex_date + INTERVAL 1 DAY)"""
+    ).fetchone()[0]
+    assert splits > 0, "no position went through a split"
+    brinson = json.loads(assay("report", "free", "--db", db, "--format", "json", "--out", "-").stdout)[
+        "attribution"
+    ]["brinson"]
+    assert abs(brinson["costs_pct"]) < 1e-8 * max(100, abs(brinson["active_pct"]))
+
+
 def test_what_cannot_be_reported(stored, assay):
     run, db, folder = stored
     done = assay("report", "nothing", "--db", db, code=1)
