@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pytest
 
-HOSTILE = '<img src=x onerror="document.title=1">'
+HOSTILE = '</script><img src=x onerror="document.title=1">'
 CHROMIUM = (
     os.environ.get("CHROMIUM")
     or shutil.which("chromium")
