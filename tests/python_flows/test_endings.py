@@ -125,6 +125,8 @@ def test_a_cancelled_flow_leaves_nothing_behind(wide_market, number):
         [sys.executable, "-c", FLOW, str(wide_market), name],
         env={**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value()},
         stderr=subprocess.DEVNULL,
+        # As at a terminal: what a shell starts in the background inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert wait_for(lambda: len(sweeps(name)) == 2, 60)
