@@ -131,7 +131,7 @@ def test_a_cancelled_flow_leaves_nothing_behind(wide_market, number):
     try:
         assert wait_for(lambda: len(sweeps(name)) == 2, 60)
         flow.send_signal(number)
-        assert wait_for(lambda: not sweeps(name) and flow.poll() is not None, 20)
+        assert wait_for(lambda: not sweeps(name) and flow.poll() is not None, 20), (sweeps(name), flow.poll())
     finally:
         flow.kill()
         flow.wait()
