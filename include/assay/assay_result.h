@@ -162,6 +162,15 @@ ASSAY_API const assay_fill *assay_result_fills(const assay_result *result, size_
 ASSAY_API const assay_trade *assay_result_trades(const assay_result *result, size_t *out_count);
 ASSAY_API const assay_snapshot *assay_result_snapshots(const assay_result *result, size_t *out_count);
 
+/* What was held at the close of each bar of the period: shares (below zero: short; splits are followed) and their value at the
+ * last close, as the ledger marks it. `symbols`: numbers of the panel, n_symbols of them; both outputs: n_snapshots x n_symbols, a row
+ * a bar. The values of all symbols sum to the snapshot's net_exposure. ASSAY_E_ARGUMENT (no such symbol), ASSAY_E_NOMEM. Needs
+ * ASSAY_KEEP_ALL. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_result_positions(const assay_result *result,
+                                                              const uint32_t *symbols, size_t n_symbols,
+                                                              double *out_quantity, double *out_value,
+                                                              assay_error *err);
+
 ASSAY_API const assay_panel *assay_result_panel(const assay_result *result);
 ASSAY_API const assay_config *assay_result_config(const assay_result *result);
 ASSAY_API uint32_t assay_result_warnings(const assay_result *result); /* assay_warning bits */

@@ -294,22 +294,35 @@ class BacktestResult(dict):  # type: ignore[type-arg]
 
     @property
     def positions(self) -> pd.DataFrame:
-        """Quantity held of each symbol at the close of each bar.
+        """Shares of each symbol that was ever held, at the close of each bar.
 
         Notes
         -----
-        Summed from the fills, in the shares that were traded: a split between a fill and a bar is not in it.
+        Below zero: short. In shares of the bar: a split changes them on its day.
         """
-        fills = self.records("fills")
+        return self._held()[0]
+
+    @property
+    def position_values(self) -> pd.DataFrame:
+        """Value of each symbol that was ever held at the close of each bar, as the ledger marks it: money.
+
+        Notes
+        -----
+        Below zero: short. A symbol without a bar counts by its last close. The rows sum to ``snapshots["net_exposure"]``.
+        """
+        return self._held()[1]
+
+    def _held(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Shares and values, bars by symbols."""
         bars = self.records("snapshots")["bar"]
-        used = np.unique(fills["symbol"])
-        signed = np.where(fills["side"] == 0, fills["quantity"], -fills["quantity"])
-        held = np.zeros((len(bars), len(used)))
-        rows = np.searchsorted(bars, fills["bar"])
-        np.add.at(held, (rows, np.searchsorted(used, fills["symbol"])), signed)
-        held[:] = np.cumsum(held, axis=0)
-        held[np.abs(held) < 1e-9] = 0.0
-        return pd.DataFrame(held, index=self._dates(bars).rename("date"), columns=list(self._names(used)))
+        used = np.unique(self.records("fills")["symbol"])
+        quantity, value = np.empty((len(bars), len(used))), np.empty((len(bars), len(used)))
+        self._run.positions(used, quantity, value)
+        index, columns = self._dates(bars).rename("date"), list(self._names(used))
+        return (
+            pd.DataFrame(quantity, index=index, columns=columns),
+            pd.DataFrame(value, index=index, columns=columns),
+        )
 
     @property
     def strategies(self) -> pd.DataFrame:

@@ -237,6 +237,33 @@ static PyObject *document(PyObject *self, PyObject *is_page) {
     return text;
 }
 
+/* positions(symbols uint32, quantity, value): fills both (bars x symbols, float64) with what was held at each close. */
+static PyObject *positions(PyObject *self, PyObject *args) {
+    const assay_result *result = ((native_run_object *)self)->run.result;
+    Py_buffer symbols, quantity, value;
+    size_t n_bars;
+    assay_error err = {0};
+    if (!PyArg_ParseTuple(args, "y*w*w*", &symbols, &quantity, &value))
+        return NULL;
+    (void)assay_result_snapshots(result, &n_bars);
+    size_t n_symbols = (size_t)symbols.len / sizeof(uint32_t);
+    size_t n_bytes = n_bars * n_symbols * sizeof(double);
+    bool fits = (size_t)quantity.len == n_bytes && (size_t)value.len == n_bytes;
+    assay_status status = ASSAY_OK;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS status =
+            assay_result_positions(result, symbols.buf, n_symbols, quantity.buf, value.buf, &err);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&symbols);
+    PyBuffer_Release(&quantity);
+    PyBuffer_Release(&value);
+    if (!fits)
+        return PyErr_Format(PyExc_ValueError, "positions: both arrays must be %zu bars x %zu symbols of float64",
+                            n_bars, n_symbols);
+    return status == ASSAY_OK ? native_new_ref(Py_None) : native_raise(&err);
+}
+
 static PyGetSetDef run_getters[] = {
     {"symbols", get_symbols, NULL, "Names in byte order.", NULL},
     {"timestamps", get_timestamps, NULL, "Microseconds since 1970 of every bar of the data.", NULL},
@@ -261,6 +288,7 @@ static PyMethodDef run_methods[] = {
     {"strategy_name", strategy_name, METH_O, "The name of a record's strategy."},
     {"reasons", reasons, METH_O, "The reasons of signals."},
     {"setting", setting, METH_O, "The text of a setting or parameter."},
+    {"positions", positions, METH_VARARGS, "Shares held and their value at each close."},
     {"document", document, METH_O, "The tearsheet as JSON, or as an HTML page."},
     {"save", save, METH_VARARGS, "Writes the tables of the run into a database."},
     {0},

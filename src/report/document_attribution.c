@@ -15,6 +15,7 @@
 #include "market/panel.h"
 #include "metrics/attribution.h"
 #include "metrics/groups.h"
+#include "metrics/positions.h"
 #include "metrics/regression.h"
 #include "report/document.h"
 
@@ -78,7 +79,7 @@ static assay_status put_parts(assay_document *d, const char *key, part_name *nam
 /* --- against the market --- */
 
 typedef struct holdings {
-    double *quantity, *mark;                      /* by symbol; quantity < 0: short */
+    assay_positions held;
     double *at_work, *made;                       /* by segment, of the bar at hand; money */
     double *weight, *gain, *market, *market_gain; /* n_bars x n_segments */
     uint32_t *segment_of;                         /* by symbol, of the bar at hand */
@@ -102,8 +103,7 @@ static bool holdings_init(holdings *h, const assay_document *d) {
     (void)assay_name_list_add(&h->name, "cash");
     h->n_segments = h->name.n;
     size_t cells = d->n * h->n_segments + 1;
-    h->quantity = calloc(2 * h->n_symbols + 1, sizeof *h->quantity);
-    h->mark = h->quantity == NULL ? NULL : h->quantity + h->n_symbols;
+    bool has_positions = assay_positions_init(&h->held, h->n_symbols);
     h->at_work = calloc(2 * h->n_segments, sizeof *h->at_work);
     h->made = h->at_work == NULL ? NULL : h->at_work + h->n_segments;
     h->segment_of = calloc(h->n_symbols + 1, sizeof *h->segment_of);
@@ -111,12 +111,12 @@ static bool holdings_init(holdings *h, const assay_document *d) {
     h->gain = calloc(cells, sizeof *h->gain);
     h->market = calloc(cells, sizeof *h->market);
     h->market_gain = calloc(cells, sizeof *h->market_gain);
-    return h->quantity != NULL && h->at_work != NULL && h->segment_of != NULL && h->weight != NULL &&
+    return has_positions && h->at_work != NULL && h->segment_of != NULL && h->weight != NULL &&
            h->gain != NULL && h->market != NULL && h->market_gain != NULL && !h->name.is_short;
 }
 
 static void holdings_reset(holdings *h) {
-    free(h->quantity);
+    assay_positions_reset(&h->held);
     free(h->at_work);
     free(h->segment_of);
     free(h->weight);
@@ -140,10 +140,9 @@ static void apply_events(holdings *h, const assay_panel *p, size_t bar, size_t *
         (*at)++;
     for (; *at < p->n_events && p->event[*at].bar == bar; (*at)++) {
         const assay_panel_event *e = &p->event[*at];
-        h->quantity[e->symbol] *= e->split_ratio;
-        h->mark[e->symbol] /= e->split_ratio;
+        assay_positions_split(&h->held, e);
         if (e->child == ASSAY_NO_CHILD)
-            h->made[h->segment_of[e->symbol]] += h->quantity[e->symbol] * e->dividend;
+            h->made[h->segment_of[e->symbol]] += h->held.quantity[e->symbol] * e->dividend;
     }
 }
 
@@ -151,15 +150,12 @@ static void apply_fill(holdings *h, const assay_fill *f) {
     double signed_quantity = f->side == ASSAY_SIDE_BUY ? f->quantity : -f->quantity;
     double value = signed_quantity * f->price;
     uint32_t segment = h->segment_of[f->symbol];
-    bool is_opening = h->quantity[f->symbol] * signed_quantity >= 0;
+    bool is_opening = h->held.quantity[f->symbol] * signed_quantity >= 0;
     /* What opens is at work from then on; what closes has made its price. */
     if (is_opening)
         h->at_work[segment] += value;
     h->made[segment] -= value;
-    h->quantity[f->symbol] += signed_quantity;
-    h->mark[f->symbol] = f->price;
-    if (fabs(h->quantity[f->symbol]) < 1e-9 * f->quantity)
-        h->quantity[f->symbol] = 0;
+    assay_positions_fill(&h->held, f);
 }
 
 static void walk_bar(holdings *h, const assay_document *d, size_t i, double equity_before, size_t *event,
@@ -167,21 +163,20 @@ static void walk_bar(holdings *h, const assay_document *d, size_t i, double equi
     size_t bar = d->snapshot[i].bar, n = h->n_segments;
     const double *close = assay_panel_row(d->panel, ASSAY_COLUMN_CLOSE, bar);
     memset(h->at_work, 0, 2 * n * sizeof *h->at_work);
+    const double *quantity = h->held.quantity, *mark = h->held.mark;
     for (size_t s = 0; s < h->n_symbols; s++) {
-        if (h->quantity[s] != 0) {
-            h->at_work[h->segment_of[s]] += h->quantity[s] * h->mark[s];
-            h->made[h->segment_of[s]] -= h->quantity[s] * h->mark[s];
+        if (quantity[s] != 0) {
+            h->at_work[h->segment_of[s]] += quantity[s] * mark[s];
+            h->made[h->segment_of[s]] -= quantity[s] * mark[s];
         }
     }
     apply_events(h, d->panel, bar, event);
     for (; *fill < n_fills && fills[*fill].bar <= bar; (*fill)++)
         apply_fill(h, &fills[*fill]);
-    for (size_t s = 0; s < h->n_symbols; s++) {
-        if (h->quantity[s] != 0) {
-            h->mark[s] = isnan(close[s]) ? h->mark[s] : close[s];
-            h->made[h->segment_of[s]] += h->quantity[s] * h->mark[s];
-        }
-    }
+    assay_positions_mark(&h->held, close);
+    for (size_t s = 0; s < h->n_symbols; s++)
+        if (quantity[s] != 0)
+            h->made[h->segment_of[s]] += quantity[s] * mark[s];
     double cash = 1;
     for (size_t k = 0; k + 1 < n; k++) {
         double weight = h->at_work[k] / equity_before;

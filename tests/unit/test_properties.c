@@ -350,6 +350,50 @@ static void replay(const matrix_market *m, const assay_panel *panel, const assay
     *out_value = value;
 }
 
+/* Positions followed from fills and splits are the ledger's: their number and their sum, on every bar. */
+static void test_positions_are_the_ledgers(void **state) {
+    (void)state;
+    for (uint64_t number = 0; number < N_MARKETS; number++) {
+        matrix_market m = market_number(number);
+        assay_panel *panel = panel_of_market(&m, NULL, m.n_bars);
+        assay_config *config = config_number(number);
+        assay_result *r = run_of(panel, config, ASSAY_KEEP_ALL);
+        size_t n = assay_panel_n_symbols(panel);
+        uint32_t *symbols = calloc(n, sizeof *symbols);
+        double *quantity = calloc(n_snapshots(r) * n, sizeof *quantity);
+        double *value = calloc(n_snapshots(r) * n, sizeof *value);
+        assert_true(symbols != NULL && quantity != NULL && value != NULL);
+        for (size_t s = 0; s < n; s++)
+            symbols[s] = (uint32_t)s;
+        assert_int_equal(assay_result_positions(r, symbols, n, quantity, value, NULL), ASSAY_OK);
+        for (size_t t = 0; t < n_snapshots(r); t++) {
+            assay_snapshot snapshot = snapshot_at(r, t);
+            double net = 0, gross = 0;
+            size_t n_held = 0;
+            for (size_t s = 0; s < n; s++) {
+                assert_int_equal(quantity[t * n + s] == 0, value[t * n + s] == 0);
+                net += value[t * n + s];
+                gross += fabs(value[t * n + s]);
+                n_held += quantity[t * n + s] != 0;
+            }
+            assert_int_equal(n_held, snapshot.num_positions);
+            assert_true(fabs(net - snapshot.net_exposure) <= 1e-9 * 100000);
+            assert_true(fabs(gross - snapshot.gross_value) <= 1e-9 * 100000);
+        }
+        assay_error err = {0};
+        symbols[0] = (uint32_t)n;
+        assert_int_equal(assay_result_positions(r, symbols, 1, quantity, value, &err), ASSAY_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "no symbol"));
+        free(symbols);
+        free(quantity);
+        free(value);
+        assay_result_destroy(r);
+        assay_config_destroy(config);
+        assay_panel_destroy(panel);
+        free_market(&m);
+    }
+}
+
 static void test_money_is_conserved(void **state) {
     (void)state;
     for (uint64_t number = 0; number < N_MARKETS; number++) {
@@ -521,6 +565,7 @@ int main(void) {
         cmocka_unit_test(test_the_same_run_gives_the_same_bytes),
         cmocka_unit_test(test_the_future_cannot_matter),
         cmocka_unit_test(test_a_silent_symbol_changes_nothing),
+        cmocka_unit_test(test_positions_are_the_ledgers),
         cmocka_unit_test(test_money_is_conserved),
         cmocka_unit_test(test_volume_is_never_exceeded),
         cmocka_unit_test(test_costs_cost),
