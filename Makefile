@@ -4,7 +4,7 @@
 #   make demo         what Assay does, in a minute      make lint      clang-tidy and ruff
 #   make test         every check and test              make install   PREFIX=/usr/local, DESTDIR=
 #   make test-long    the tests that take minutes       make clean     the builds; distclean: what setup installed, too
-#   make bench        one JSON object a line
+#   make bench        one JSON object a line               make wheel     the Python package, into dist/
 #
 #   make test STEPS="unit python"     only these steps (tools/run-tests --help)
 #   make BUILD=build-mine CC=clang    another build folder, another compiler
@@ -13,7 +13,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .NOTPARALLEL:
-.PHONY: all setup-build setup-test demo test test-long bench format lint install clean distclean
+.PHONY: all setup-build setup-test demo test test-long bench wheel format lint install clean distclean
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -47,6 +47,9 @@ test-long: setup-test
 bench: all
 	@tools/bench $(BUILD) $(BENCH)
 
+wheel: setup-test
+	@tools/make-wheel dist
+
 format: setup-test
 	@tools/format
 
@@ -57,7 +60,7 @@ install: all
 	@.venv/bin/meson install -C $(BUILD) --no-rebuild --quiet
 
 clean:
-	rm -rf build build-asan build-clang build-tsan
+	rm -rf build build-asan build-clang build-python build-tsan build-wheel dist
 
 distclean: clean
 	rm -rf build-deps .venv

@@ -259,8 +259,9 @@ static PyObject *positions(PyObject *self, PyObject *args) {
     PyBuffer_Release(&quantity);
     PyBuffer_Release(&value);
     if (!fits)
-        return PyErr_Format(PyExc_ValueError, "positions: both arrays must be %zu bars x %zu symbols of float64",
-                            n_bars, n_symbols);
+        return PyErr_Format(PyExc_ValueError,
+                            "positions: both arrays must be %zu bars x %zu symbols of float64", n_bars,
+                            n_symbols);
     return status == ASSAY_OK ? native_new_ref(Py_None) : native_raise(&err);
 }
 

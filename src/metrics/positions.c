@@ -54,15 +54,16 @@ assay_status assay_result_positions(const assay_result *result, const uint32_t *
     const assay_fill *fills = assay_result_fills(result, &n_fills);
     for (size_t k = 0; k < n_symbols; k++)
         if (symbols[k] >= assay_panel_n_symbols(panel))
-            return assay_error_set(err, ASSAY_E_ARGUMENT, "positions: there is no symbol %u: the panel has %zu",
-                                   symbols[k], assay_panel_n_symbols(panel));
+            return assay_error_set(err, ASSAY_E_ARGUMENT,
+                                   "positions: there is no symbol %u: the panel has %zu", symbols[k],
+                                   assay_panel_n_symbols(panel));
     assay_positions p = {0};
     if (!assay_positions_init(&p, assay_panel_n_symbols(panel)))
         return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for positions");
     for (size_t i = 0; i < n_bars; i++) {
         size_t bar = snapshots[i].bar;
-        for (event = skip_events(panel, event, bar); event < panel->n_events && panel->event[event].bar == bar;
-             event++)
+        for (event = skip_events(panel, event, bar);
+             event < panel->n_events && panel->event[event].bar == bar; event++)
             assay_positions_split(&p, &panel->event[event]);
         for (; fill < n_fills && fills[fill].bar <= bar; fill++)
             assay_positions_fill(&p, &fills[fill]);

@@ -249,7 +249,7 @@ def test_loader_over_the_users_class():
         BacktestDataLoader(3)
 
 
-@pytest.mark.parametrize("freq, rule", [("W", "W"), ("M", "ME")])
+@pytest.mark.parametrize("freq, rule", [("W", "W"), ("M", pd.offsets.MonthEnd())], ids=["week", "month"])
 def test_resampled_bars(freq, rule):
     frame = make_prices(60)
     prices = BacktestDataLoader(UsersDB(frame.reset_index())).load_backtest_data(

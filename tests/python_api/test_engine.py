@@ -518,7 +518,7 @@ def test_analyzer_against_pandas(sample_prices):
     equity = pd.Series(
         r["equity_curve"], index=[sample_prices.index[0] - pd.Timedelta(days=1), *r.equity.index]
     )
-    monthly = equity.resample("ME").last().pct_change().dropna()
+    monthly = equity.resample(pd.offsets.MonthEnd()).last().pct_change().dropna()
     table = a.monthly_returns()
     for day, value in monthly[1:].items():
         assert table.loc[day.year, day.month] == pytest.approx(value, rel=1e-9, abs=1e-12)

@@ -19,7 +19,7 @@ run = assay.run("momentum", db=sys.argv[1]) if len(sys.argv) > 1 else assay.run(
 assert len(run["equity_curve"]) == 401
 n = duckdb.sql("SELECT count(*) FROM '{db}/prices/**/*.parquet'").fetchall()[0][0]
 assert n == sum(pq.read_metadata(path).num_rows for path in assay.ParquetDB({db!r}).files("prices"))
-assert duckdb.sql("SELECT sum(i * 1.5) FROM range(100000) t(i)").fetchone()[0] == 7499925000
+assert duckdb.sql("SELECT sum(i * 1.5) FROM range(100000) t(i)").fetchall()[0][0] == 7499925000
 """
 
 
