@@ -98,6 +98,8 @@ void cli_progress(const char *text);
 /* Progress as lines "progress: TEXT" where standard error is no terminal, one in so many seconds; false: not from 1 to
    86400. */
 bool cli_set_progress_lines(const char *seconds);
+/* From now on cli_fail also writes "kind: " and the name of the error's status. */
+void cli_name_error_kinds(void);
 void cli_set_quiet(bool quiet);
 bool cli_is_quiet(void);
 

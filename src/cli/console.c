@@ -17,6 +17,7 @@ static struct {
     bool has_progress;
     int64_t line_every_us; /* progress as lines, for who reads it from a pipe; 0: none */
     int64_t line_at_us;
+    bool names_kinds; /* of errors, for who reads them from a pipe */
 } console;
 
 void cli_set_quiet(bool quiet) {
@@ -34,6 +35,10 @@ bool cli_set_progress_lines(const char *seconds) {
     bool is_good = errno == 0 && end != seconds && *end == '\0' && every >= 1 && every <= 86400;
     console.line_every_us = is_good ? (int64_t)every * 1000000 : 0;
     return is_good;
+}
+
+void cli_name_error_kinds(void) {
+    console.names_kinds = true;
 }
 
 static void progress_line(const char *text) {
@@ -80,6 +85,8 @@ int cli_usage_error(const cli_command *command, const char *format, ...) {
 
 int cli_fail(const assay_error *err) {
     cli_message("%s", err->message);
+    if (console.names_kinds)
+        fprintf(stderr, "kind: %s\n", assay_status_name(err->status));
     if (err->status == ASSAY_E_NOMEM && assay_memory_used().refusal[0] != '\0')
         cli_message("%s", assay_memory_used().refusal);
     switch (err->status) {

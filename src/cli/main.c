@@ -100,6 +100,9 @@ int main(int argc, char **argv) {
         cli_message("the environment's ASSAY_PROGRESS '%s' is no number of seconds from 1 to 86400", seconds);
         return CLI_USAGE;
     }
+    const char *kinds = getenv("ASSAY_ERROR_KIND");
+    if (kinds != NULL && kinds[0] != '\0')
+        cli_name_error_kinds();
     if (!ends_with_parent(getenv("ASSAY_PARENT")))
         return CLI_FAILED;
     int code = command->run(command, argc - 1, argv + 1);

@@ -10,6 +10,7 @@ import time
 
 import assay
 import pytest
+from assay import _program
 from assay.flows import _command
 from test_flows import sweeps
 
@@ -113,6 +114,20 @@ def test_what_the_program_says_without_progress_is_the_message(wide_market):
             logging.getLogger("assay-endings"),
         )
     assert "progress: " not in str(caught.value)
+
+
+def test_errors_have_the_classes_of_the_library(wide_market, caplog):
+    """NotFoundError and the like, which no retry mends; how they are told apart is in no message and no log."""
+    logger = logging.getLogger("assay-endings")
+    with caplog.at_level(logging.INFO), pytest.raises(assay.NotFoundError, match="NOPE") as caught:
+        _command.call(["show", "NOPE", "--db", str(wide_market)], logger)
+    assert "kind: " not in str(caught.value) + caplog.text and "NOPE" in caplog.text
+    with pytest.raises(assay.NotFoundError, match="NOPE"):
+        assay.program("show", "NOPE", "--db", str(wide_market))
+    with pytest.raises(assay.ConfigError, match="lookbck"):
+        assay.program("run", "momentum", "--db", str(wide_market), "--set", "lookbck=3")
+    with pytest.raises(assay.AssayError, match="was ended by signal 9"):
+        raise _program.failure("run", -9, [])
 
 
 @pytest.mark.long

@@ -123,6 +123,8 @@ def test_mistakes_are_not_tried_again(market):
         backtest_quick_wins_flow(SYMBOLS, strategies=["momentun"], db=str(market))
     with pytest.raises(assay.ConfigError, match="nonsense"):
         parameter_optimization_flow("momentum", {"nonsense": [1]}, SYMBOLS, db=str(market))
+    with pytest.raises(assay.NotFoundError, match="NOPE"):
+        parameter_optimization_flow("momentum", {"lookback": [10, 20]}, ["NOPE"], db=str(market))
     assert time.monotonic() - begin < 20  # no delays of retries
 
 
@@ -147,6 +149,20 @@ def test_a_second_run_comes_from_the_cache_until_the_data_change(market, tmp_pat
     table.to_parquet(day)
     changed = backtest_single_strategy_flow("momentum", SYMBOLS, db=str(db), **PERIOD)
     assert len(calls) == 3 and changed["data_fingerprint"] != first["data_fingerprint"]
+
+
+def test_a_cached_run_that_was_deleted_is_made_again(market, tmp_path):
+    db = tmp_path / "db"
+    shutil.copytree(market / "prices", db / "prices")
+    first = backtest_single_strategy_flow("momentum", SYMBOLS, db=str(db), **PERIOD)
+    for table in db.glob("backtest_*"):
+        shutil.rmtree(table)
+    again = backtest_single_strategy_flow(
+        "momentum", SYMBOLS, db=str(db), reports=str(tmp_path / "reports"), **PERIOD
+    )
+    assert again["run_id"] == first["run_id"]
+    assert (tmp_path / "reports" / f"{first['run_id']}.html").is_file()
+    assert again["run_id"] in assay.program("runs", "--db", str(db))
 
 
 def test_a_failing_disk_is_tried_again(market, monkeypatch):

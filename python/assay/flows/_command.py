@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Union
 
 from prefect.runtime import flow_run
 
-from .._errors import AssayError, CancelledError, ConfigError
-from .._program import program_path
+from .._errors import CancelledError
+from .._program import KIND, KINDS_ENVIRONMENT, failure, program_path
 
 _PROGRESS = "progress: "
 _PROGRESS_EVERY_S = 10
@@ -68,7 +68,12 @@ def _start(key: str, arguments: list[str]) -> subprocess.Popen[str]:
             text=True,
             start_new_session=True,
             # A worker that is killed cannot end its programs: they watch it by themselves.
-            env={**os.environ, "ASSAY_PARENT": str(os.getpid()), "ASSAY_PROGRESS": str(_PROGRESS_EVERY_S)},
+            env={
+                **os.environ,
+                **KINDS_ENVIRONMENT,
+                "ASSAY_PARENT": str(os.getpid()),
+                "ASSAY_PROGRESS": str(_PROGRESS_EVERY_S),
+            },
         )
         _running.setdefault(key, set()).add(process)
         return process
@@ -85,7 +90,8 @@ def _follow(stream: IO[str], logger: _Logger, said: list[str]) -> None:
     """Logs what the program says as it says it; messages are kept, progress is not."""
     for line in stream:
         text = line.rstrip("\n")
-        logger.info(text)
+        if not text.startswith(KIND):
+            logger.info(text)
         if not text.startswith(_PROGRESS):
             said.append(text)
 
@@ -107,12 +113,12 @@ def call(arguments: list[str], logger: _Logger) -> str:
 
     Raises
     ------
-    ConfigError
-        Wrong usage or a wrong setting (exit status 2): trying again does not help.
+    ConfigError, NotFoundError, DataError and the others
+        What the program says its error is; after these trying again does not help.
     CancelledError
         The flow has been cancelled.
-    AssayError
-        Anything else, a signal that ended the program included.
+    StorageError, AssayError
+        A disk that failed; a signal that ended the program.
 
     Notes
     -----
@@ -142,10 +148,4 @@ def call(arguments: list[str], logger: _Logger) -> str:
         return output
     if key in _left:
         raise CancelledError(f"assay {arguments[0]} was ended: its flow has been cancelled")
-    message = "\n".join(said).strip()
-    if not message:
-        end = -process.returncode
-        message = f"assay {arguments[0]} " + (
-            f"was ended by signal {end}" if end > 0 else f"ended with exit status {process.returncode}"
-        )
-    raise (ConfigError if process.returncode == 2 else AssayError)(message)
+    raise failure(arguments[0], process.returncode, said)

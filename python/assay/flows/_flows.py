@@ -17,6 +17,7 @@ from .._errors import ConfigError
 from ._command import programs_of_flow
 from ._tasks import (
     database,
+    is_stored,
     read_sweep_task,
     report_task,
     require_sectors,
@@ -88,20 +89,21 @@ def _run_all(
     folder = database(db)
     logger = get_run_logger()
     require_sectors(folder, [strategy for strategy, _ in wanted.values()], symbols, holdings_df)
-    running = {
-        name: run_backtest_task.submit(
-            strategy,
-            parameters,
-            db=folder,
-            symbols=symbols,
-            start_date=start_date,
-            end_date=end_date,
-            holdings_df=holdings_df,
-            settings=settings,
-        )
-        for name, (strategy, parameters) in wanted.items()
+    data: dict[str, Any] = {
+        "db": folder,
+        "symbols": symbols,
+        "start_date": start_date,
+        "end_date": end_date,
+        "holdings_df": holdings_df,
+        "settings": settings,
     }
+    running = {name: run_backtest_task.submit(*what, **data) for name, what in wanted.items()}
     results = {name: future.result() for name, future in running.items()}
+    for name, future in running.items():
+        # What comes from the cache may have been deleted since from the database.
+        if future.state.name == "Cached" and not is_stored(folder, results[name]["run_id"]):
+            anew = run_backtest_task.with_options(refresh_cache=True)
+            results[name] = anew.submit(*wanted[name], **data).result()
     tearsheets: dict[str, str] = {}
     if reports is not None:
         Path(reports).mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,17 @@ from prefect import get_run_logger, task
 from .. import __version__
 from .._database import BacktestDataLoader, ParquetDB
 from .._engine import run
-from .._errors import ArgumentError, AssayError, CancelledError, ConfigError, DataError, NotFoundError
+from .._errors import (
+    ArgumentError,
+    AssayError,
+    CancelledError,
+    ConfigError,
+    DataError,
+    InternalError,
+    NotFoundError,
+    StrategyError,
+)
+from .._program import program
 from .._strategies import strategy as make_strategy
 from ._command import call
 
@@ -30,7 +40,15 @@ _INPUTS = (
 )
 _NAMES = {"beta": "portfolio_beta"}
 #: Trying again helps where a disk or a network failed, not where a setting is wrong.
-_LASTING = (ConfigError, ArgumentError, NotFoundError, DataError, CancelledError)
+_LASTING = (
+    ArgumentError,
+    CancelledError,
+    ConfigError,
+    DataError,
+    InternalError,
+    NotFoundError,
+    StrategyError,
+)
 
 
 def database(db: str | Path | None) -> str:
@@ -65,6 +83,15 @@ def data_state(db: str | Path) -> str:
             at = file.stat()
             digest.update(f"{file.relative_to(root)} {at.st_size} {at.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
+
+
+def is_stored(db: str, run_id: str) -> bool:
+    """Whether a database still has a run."""
+    try:
+        program("show", run_id, "--db", db, "--format", "json")
+    except NotFoundError:
+        return False
+    return True
 
 
 def cache_key(context: Any, arguments: dict[str, Any]) -> str:
