@@ -23,6 +23,7 @@ from ._errors import (
 from ._inputs import Panel
 from ._native import version as __version__
 from ._program import program
+from ._research import Sweep, WalkForward, optimize, walk_forward
 from ._result import BacktestResult
 from ._strategies import (
     BaseStrategy,
@@ -68,12 +69,16 @@ __all__ = [
     "SignalsStrategy",
     "StorageError",
     "StrategyError",
+    "Sweep",
     "Trade",
     "VerifyReport",
+    "WalkForward",
     "__version__",
     "interchange",
+    "optimize",
     "program",
     "run",
     "strategy",
     "verify",
+    "walk_forward",
 ]

@@ -4,38 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from ._errors import (
-    ArgumentError,
-    AssayError,
-    CancelledError,
-    ConfigError,
-    DataError,
-    InternalError,
-    NotFoundError,
-    OutOfMemoryError,
-    StorageError,
-    StrategyError,
-)
-
-#: What makes the program say what kind an error is, and the line that says it.
-KINDS_ENVIRONMENT = {"ASSAY_ERROR_KIND": "1"}
-KIND = "kind: "
-_ERRORS: dict[str, type[AssayError]] = {
-    "argument error": ArgumentError,
-    "out of memory": OutOfMemoryError,
-    "input/output error": StorageError,
-    "data error": DataError,
-    "configuration error": ConfigError,
-    "not found": NotFoundError,
-    "strategy error": StrategyError,
-    "internal error": InternalError,
-    "cancelled": CancelledError,
-}
-_USAGE = 2
+from ._errors import NotFoundError
 
 
 def program_path() -> str:
@@ -55,35 +27,8 @@ def program_path() -> str:
     return found
 
 
-def failure(command: str, status: int, said: list[str]) -> AssayError:
-    """The exception of a program that failed.
-
-    Parameters
-    ----------
-    command : str
-        The subcommand.
-    status : int
-        Its exit status; below 0 the signal that ended it.
-    said : list of str
-        Lines of its standard error, with that of the kind where `KINDS_ENVIRONMENT` was set.
-
-    Returns
-    -------
-    AssayError
-        Of the class that the library has for the error, with the same message.
-    """
-    kinds = [line[len(KIND) :].strip() for line in said if line.startswith(KIND)]
-    message = "\n".join(line for line in said if not line.startswith(KIND)).strip()
-    if not message:
-        end = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
-        message = f"assay {command} {end}"
-    if kinds and kinds[-1] in _ERRORS:
-        return _ERRORS[kinds[-1]](message)
-    return (ConfigError if status == _USAGE else AssayError)(message)
-
-
 def program(*arguments: str) -> str:
-    """Runs the program `assay` of the package.
+    """Runs the program `assay` of the package; Ctrl-C ends it.
 
     Parameters
     ----------
@@ -100,16 +45,9 @@ def program(*arguments: str) -> str:
     AssayError
         It failed: NotFoundError, ConfigError and the others, with what it wrote to standard error.
     """
-    done = subprocess.run(
-        [program_path(), *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **KINDS_ENVIRONMENT},
-    )
-    if done.returncode != 0:
-        raise failure(arguments[0] if arguments else "", done.returncode, done.stderr.splitlines())
-    return done.stdout
+    from ._process import call
+
+    return call([str(argument) for argument in arguments] or ["help"])
 
 
 def main() -> None:

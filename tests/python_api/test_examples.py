@@ -51,7 +51,7 @@ def test_code_of_the_page_runs(tmp_path):
     """Every block of Python in docs/python.md, one after the other, in a folder with a sample market."""
     page = (ROOT / "docs" / "python.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     run(
         PACKAGE / "assay/bin/assay",
         "sample",

@@ -104,3 +104,12 @@ def wide_market(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wide") / "db"
     assay.program("sample", "--db", str(folder), "--symbols", "20", "--days", "500", "--quiet")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A Dask cluster of two worker processes."""
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster

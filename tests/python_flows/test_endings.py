@@ -10,7 +10,7 @@ import time
 
 import assay
 import pytest
-from assay import _program
+from assay import _process
 from assay.flows import _command
 from test_flows import sweeps
 
@@ -71,7 +71,7 @@ def test_a_program_ends_with_a_process_that_is_killed(wide_market):
 
 
 def test_a_flow_that_is_left_ends_its_programs_and_starts_no_more(wide_market, monkeypatch):
-    monkeypatch.setattr(_command, "_PROGRESS_EVERY_S", 1)
+    monkeypatch.setattr(_process, "_PROGRESS_EVERY_S", 1)
     heard, raised = Lines(), []
     logger = logging.getLogger("assay-endings")
     logger.setLevel(logging.INFO)
@@ -127,7 +127,7 @@ def test_errors_have_the_classes_of_the_library(wide_market, caplog):
     with pytest.raises(assay.ConfigError, match="lookbck"):
         assay.program("run", "momentum", "--db", str(wide_market), "--set", "lookbck=3")
     with pytest.raises(assay.AssayError, match="was ended by signal 9"):
-        raise _program.failure("run", -9, [])
+        raise _process.failure("run", -9, [])
 
 
 @pytest.mark.long

@@ -215,14 +215,6 @@ def test_walk_forward_has_a_row_a_window(market):
     assert {"in_sample_sharpe_ratio", "out_of_sample_sharpe_ratio"} <= set(frame.columns)
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    from dask.distributed import LocalCluster
-
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        yield cluster
-
-
 def on_dask(cluster):
     from prefect_dask import DaskTaskRunner
 
@@ -307,24 +299,3 @@ def test_without_prefect_the_import_says_what_to_install(monkeypatch):
     code = "import sys; sys.modules['prefect'] = None\ntry:\n import assay.flows\nexcept ImportError as e:\n print(e)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert 'pip install "assay[prefect]"' in done.stdout
-
-
-def test_the_example_runs(market, tmp_path):
-    import subprocess
-    import sys
-
-    from prefect.settings import PREFECT_API_URL
-
-    env = {
-        **os.environ,
-        "PREFECT_API_URL": PREFECT_API_URL.value(),
-        "ASSAY_DB": str(market),
-        "REPORTS": str(tmp_path / "reports"),
-        "START": "2023-03-01",
-    }
-    example = Path(__file__).resolve().parents[2] / "examples" / "flows" / "serve.py"
-    done = subprocess.run(
-        [sys.executable, example, "once"], capture_output=True, text=True, env=env, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert "momentum: " in done.stdout and len(list((tmp_path / "reports").glob("*.html"))) == 2

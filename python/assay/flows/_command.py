@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Union
 
 from prefect.runtime import flow_run
 
-from .._errors import CancelledError
-from .._program import KIND, KINDS_ENVIRONMENT, failure, program_path
-
-_PROGRESS = "progress: "
-_PROGRESS_EVERY_S = 10
-_GRACE_S = 10
+from .. import _process
+from .._errors import AssayError, CancelledError
 
 if TYPE_CHECKING:
     _Logger = Union[logging.Logger, logging.LoggerAdapter[logging.Logger]]
@@ -45,36 +40,15 @@ def programs_of_flow() -> Iterator[None]:
         with _guard:
             _left.add(key)
             for process in _running.get(key, ()):
-                _signal(process, signal.SIGTERM)
+                _process.send(process, signal.SIGTERM)
         raise
-
-
-def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    """To the program and what it has started, such as the browser of a report."""
-    with contextlib.suppress(ProcessLookupError):
-        if process.poll() is None:
-            os.killpg(process.pid, number)
 
 
 def _start(key: str, arguments: list[str]) -> subprocess.Popen[str]:
     with _guard:
         if key in _left:
             raise CancelledError(f"assay {arguments[0]} was not started: its flow has been cancelled")
-        process = subprocess.Popen(
-            [program_path(), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            # A worker that is killed cannot end its programs: they watch it by themselves.
-            env={
-                **os.environ,
-                **KINDS_ENVIRONMENT,
-                "ASSAY_PARENT": str(os.getpid()),
-                "ASSAY_PROGRESS": str(_PROGRESS_EVERY_S),
-            },
-        )
+        process = _process.start(arguments)
         _running.setdefault(key, set()).add(process)
         return process
 
@@ -84,16 +58,6 @@ def _forget(key: str, process: subprocess.Popen[str]) -> None:
         _running[key].discard(process)
         if not _running[key]:
             del _running[key]
-
-
-def _follow(stream: IO[str], logger: _Logger, said: list[str]) -> None:
-    """Logs what the program says as it says it; messages are kept, progress is not."""
-    for line in stream:
-        text = line.rstrip("\n")
-        if not text.startswith(KIND):
-            logger.info(text)
-        if not text.startswith(_PROGRESS):
-            said.append(text)
 
 
 def call(arguments: list[str], logger: _Logger) -> str:
@@ -127,25 +91,11 @@ def call(arguments: list[str], logger: _Logger) -> str:
     """
     key = str(flow_run.id)
     process = _start(key, arguments)
-    said: list[str] = []
-    assert process.stdout is not None and process.stderr is not None
-    follower = threading.Thread(target=_follow, args=(process.stderr, logger, said), daemon=True)
-    follower.start()
     try:
-        output = process.stdout.read()
-        process.wait()
-    except BaseException:
-        _signal(process, signal.SIGTERM)
-        try:
-            process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            _signal(process, signal.SIGKILL)
+        return _process.finish(process, arguments[0], logger.info)
+    except AssayError as error:
+        if key in _left:
+            raise CancelledError(f"assay {arguments[0]} was ended: its flow has been cancelled") from error
         raise
     finally:
         _forget(key, process)
-    follower.join()
-    if process.returncode == 0:
-        return output
-    if key in _left:
-        raise CancelledError(f"assay {arguments[0]} was ended: its flow has been cancelled")
-    raise failure(arguments[0], process.returncode, said)

@@ -1,36 +1,33 @@
-"""The flows."""
+"""The flows.
 
-from __future__ import annotations
+A server that runs a deployment loads this file by its path, as a script: imports are absolute, and annotations are objects,
+which Prefect checks parameters by.
+"""
 
-import hashlib
-import io
-import json
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Union
 
 import pandas as pd
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from .._errors import ConfigError
-from ._command import programs_of_flow
-from ._tasks import (
-    database,
+from assay._errors import ConfigError
+from assay._research import database, market_arguments, strategy_name, sweep_arguments, walk_arguments
+from assay.flows._command import programs_of_flow
+from assay.flows._tasks import (
     is_stored,
     read_sweep_task,
     report_task,
     require_sectors,
     run_backtest_task,
     run_shard_task,
-    strategy_name,
     walk_forward_task,
 )
 
 _HEADLINES = ["total_return_pct", "sharpe_ratio", "max_drawdown_pct", "total_trades", "win_rate_pct"]
 
 
-def _period(start_date: str | None, end_date: str | None) -> tuple[str, str]:
+def _period(start_date: Optional[str], end_date: Optional[str]) -> tuple[str, str]:
     """A year up to today, where nothing is said."""
     today = pd.Timestamp.today()
     return start_date or str((today - pd.Timedelta(days=365)).date()), end_date or str(today.date())
@@ -77,13 +74,13 @@ def _key(name: str) -> str:
 def _run_all(
     key: str,
     wanted: dict[str, tuple[str, dict[str, Any]]],
-    symbols: list[str] | None,
-    start_date: str | None,
-    end_date: str | None,
-    db: str | None,
-    holdings_df: pd.DataFrame | None,
-    settings: dict[str, Any] | None,
-    reports: str | None,
+    symbols: Optional[list[str]],
+    start_date: Optional[str],
+    end_date: Optional[str],
+    db: Optional[str],
+    holdings_df: Optional[pd.DataFrame],
+    settings: Optional[dict[str, Any]],
+    reports: Optional[str],
 ) -> dict[str, dict[str, Any]]:
     """Runs strategies in parallel: name in the result → (strategy, parameters)."""
     folder = database(db)
@@ -122,14 +119,14 @@ def _run_all(
 @flow(name="backtest_quick_wins_strategies", persist_result=False)
 def backtest_quick_wins_flow(
     symbols: list[str],
-    start_date: str | None = None,
-    end_date: str | None = None,
-    strategies: list[str] | None = None,
+    start_date: Optional[str] = None,
+    end_date: Optional[str] = None,
+    strategies: Optional[list[str]] = None,
     *,
-    db: str | None = None,
-    holdings_df: pd.DataFrame | None = None,
-    settings: dict[str, Any] | None = None,
-    reports: str | None = None,
+    db: Optional[str] = None,
+    holdings_df: Optional[pd.DataFrame] = None,
+    settings: Optional[dict[str, Any]] = None,
+    reports: Optional[str] = None,
 ) -> dict[str, dict[str, Any]]:
     """Backtests the four built-in strategies, each with its defaults and a portfolio of its own.
 
@@ -174,15 +171,15 @@ def backtest_quick_wins_flow(
 @flow(name="backtest_single_strategy", persist_result=False)
 def backtest_single_strategy_flow(
     strategy: str,
-    symbols: list[str] | None = None,
-    start_date: str | None = None,
-    end_date: str | None = None,
-    parameters: dict[str, Any] | None = None,
+    symbols: Optional[list[str]] = None,
+    start_date: Optional[str] = None,
+    end_date: Optional[str] = None,
+    parameters: Optional[dict[str, Any]] = None,
     *,
-    db: str | None = None,
-    holdings_df: pd.DataFrame | None = None,
-    settings: dict[str, Any] | None = None,
-    reports: str | None = None,
+    db: Optional[str] = None,
+    holdings_df: Optional[pd.DataFrame] = None,
+    settings: Optional[dict[str, Any]] = None,
+    reports: Optional[str] = None,
 ) -> dict[str, Any]:
     """Backtests one strategy.
 
@@ -212,15 +209,15 @@ def backtest_single_strategy_flow(
 
 @flow(name="backtest_multiple_strategies", persist_result=False)
 def backtest_multiple_strategies_flow(
-    strategies: list[str] | dict[str, dict[str, Any]],
-    symbols: list[str] | None = None,
-    start_date: str | None = None,
-    end_date: str | None = None,
+    strategies: Union[list[str], dict[str, dict[str, Any]]],
+    symbols: Optional[list[str]] = None,
+    start_date: Optional[str] = None,
+    end_date: Optional[str] = None,
     *,
-    db: str | None = None,
-    holdings_df: pd.DataFrame | None = None,
-    settings: dict[str, Any] | None = None,
-    reports: str | None = None,
+    db: Optional[str] = None,
+    holdings_df: Optional[pd.DataFrame] = None,
+    settings: Optional[dict[str, Any]] = None,
+    reports: Optional[str] = None,
 ) -> dict[str, dict[str, Any]]:
     """Backtests several strategies in parallel, a portfolio each.
 
@@ -250,73 +247,25 @@ def backtest_multiple_strategies_flow(
 # --- sweeps and walk-forward ---
 
 
-def _axes(param_grid: dict[str, Any]) -> list[str]:
-    """``{"lookback": [10, 20]}`` or ``{"lookback": "10:60:10"}`` as options of the program."""
-    if not param_grid:
-        raise ConfigError('param_grid is empty: {"lookback": [10, 20, 40]}, for example')
-    axes = []
-    for name, values in param_grid.items():
-        text = (
-            values
-            if isinstance(values, str)
-            else ",".join(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
-        )
-        axes += ["--axis", f"{name}={text}"]
-    return axes
-
-
-def _common(
-    strategy: str,
-    symbols: list[str] | None,
-    start_date: str | None,
-    end_date: str | None,
-    db: str,
-    holdings: str | None,
-    settings: dict[str, Any] | None,
-) -> list[str]:
-    arguments = [strategy_name(strategy), "--db", db]
-    for option, value in (("--start", start_date), ("--end", end_date), ("--holdings", holdings)):
-        arguments += [option, value] if value else []
-    if symbols:
-        arguments += ["--symbols", ",".join(symbols)]
-    for key, value in (settings or {}).items():
-        arguments += ["--set", f"{key}={str(value).lower() if isinstance(value, bool) else value}"]
-    return arguments
-
-
-def _holdings_file(holdings_df: pd.DataFrame | None, db: str) -> str | None:
-    """Where shards on other machines can read it: beside the database's tables, named by its content."""
-    if holdings_df is None:
-        return None
-    text = holdings_df[["sym", "sector"] if "sector" in holdings_df else ["sym"]].to_csv(index=False)
-    path = Path(db) / "_holdings" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
-    if not path.is_file():
-        path.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as part:
-            part.write(text)
-        Path(part.name).rename(path)
-    return str(path)
-
-
 @flow(name="parameter_optimization", persist_result=False)
 def parameter_optimization_flow(
     strategy: str,
     param_grid: dict[str, Any],
-    symbols: list[str] | None = None,
-    start_date: str | None = None,
-    end_date: str | None = None,
+    symbols: Optional[list[str]] = None,
+    start_date: Optional[str] = None,
+    end_date: Optional[str] = None,
     *,
     objective: str = "sharpe_ratio",
-    where: list[str] | None = None,
-    sample: str | None = None,
+    where: Optional[list[str]] = None,
+    sample: Optional[str] = None,
     shards: int = 1,
     keep: str = "best:10",
-    db: str | None = None,
-    holdings_df: pd.DataFrame | None = None,
-    settings: dict[str, Any] | None = None,
-    sweep_id: str | None = None,
+    db: Optional[str] = None,
+    holdings_df: Optional[pd.DataFrame] = None,
+    settings: Optional[dict[str, Any]] = None,
+    sweep_id: Optional[str] = None,
     threads: int = 0,
-    reports: str | None = None,
+    reports: Optional[str] = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Searches parameters: a sweep, cut into shards that run wherever the flow's task runner has workers.
 
@@ -355,21 +304,8 @@ def parameter_optimization_flow(
     """
     folder = database(db)
     require_sectors(folder, [strategy], symbols, holdings_df)
-    arguments = [
-        "optimize",
-        *_common(
-            strategy, symbols, start_date, end_date, folder, _holdings_file(holdings_df, folder), settings
-        ),
-    ]
-    arguments += [*_axes(param_grid), "--objective", objective, "--keep", keep]
-    for condition in where or []:
-        arguments += ["--where", condition]
-    arguments += ["--sample", sample] if sample else []
-    name = (
-        sweep_id
-        or f"{strategy_name(strategy)}-sweep-{hashlib.sha256(json.dumps(arguments).encode()).hexdigest()[:12]}"
-    )
-    arguments += ["--sweep-id", name]
+    market = market_arguments(strategy, folder, symbols, start_date, end_date, holdings_df, settings)
+    arguments, name = sweep_arguments(market, param_grid, objective, where, sample, keep, sweep_id)
     running = [
         run_shard_task.submit(arguments, shard=k + 1, n_shards=shards, threads=threads)
         for k in range(max(1, shards))
@@ -377,15 +313,12 @@ def parameter_optimization_flow(
     with programs_of_flow():
         for future in running:
             future.result()
-    summary, frame = read_sweep_task.submit(folder, name).result()
-    if not summary["best"]:
-        raise ConfigError(f"no point of the sweep {name} meets the conditions")
-    best = summary["best"][0]
-    luck = summary["overfitting"]
+    sweep = read_sweep_task.submit(folder, name).result()
+    best = ", ".join(f"{k} {v}" for k, v in sweep.best.items())
     create_markdown_artifact(
-        f"Best of {summary['n_tried']:,} points of `{name}`: "
-        + ", ".join(f"{k} {v}" for k, v in best["parameters"].items())
-        + f"; {objective} {best['metrics'][objective.split(':')[-1]]:.4f}.\n\nDeflated Sharpe ratio: {luck['deflated_sharpe']}.",
+        f"Best of {sweep.summary['n_tried']:,} points of `{name}`: {best}; {objective} "
+        f"{sweep.best_metrics[objective.split(':')[-1]]:.4f}.\n\nDeflated Sharpe ratio: "
+        f"{sweep.overfitting['deflated_sharpe']}.",
         key="sweep-summary",
         description="The best point, and how much of it is luck",
     )
@@ -393,28 +326,28 @@ def parameter_optimization_flow(
         Path(reports).mkdir(parents=True, exist_ok=True)
         path = report_task.submit([name], db=folder, out=str(Path(reports) / f"{name}.html")).result()
         create_link_artifact(Path(path).as_uri(), link_text="Heatmaps and sensitivity", key="sweep-tearsheet")
-    return dict(best["parameters"]), frame
+    return sweep.best, sweep.points
 
 
 @flow(name="walk_forward_validation", persist_result=False)
 def walk_forward_validation_flow(
     strategy: str,
     param_grid: dict[str, Any],
-    symbols: list[str] | None = None,
-    start_date: str | None = None,
-    end_date: str | None = None,
+    symbols: Optional[list[str]] = None,
+    start_date: Optional[str] = None,
+    end_date: Optional[str] = None,
     *,
-    train: str | int = 504,
-    test: str | int = 126,
-    step: str | int | None = None,
+    train: Union[str, int] = 504,
+    test: Union[str, int] = 126,
+    step: Optional[Union[str, int]] = None,
     anchored: bool = False,
-    purge: str | int = 0,
-    embargo: str | int = 0,
+    purge: Union[str, int] = 0,
+    embargo: Union[str, int] = 0,
     objective: str = "sharpe_ratio",
-    db: str | None = None,
-    holdings_df: pd.DataFrame | None = None,
-    settings: dict[str, Any] | None = None,
-    run_id: str | None = None,
+    db: Optional[str] = None,
+    holdings_df: Optional[pd.DataFrame] = None,
+    settings: Optional[dict[str, Any]] = None,
+    run_id: Optional[str] = None,
 ) -> pd.DataFrame:
     """Chooses parameters on training windows and trades them on the windows behind.
 
@@ -438,20 +371,12 @@ def walk_forward_validation_flow(
     """
     folder = database(db)
     require_sectors(folder, [strategy], symbols, holdings_df)
-    arguments = [
-        "walkforward",
-        *_common(
-            strategy, symbols, start_date, end_date, folder, _holdings_file(holdings_df, folder), settings
-        ),
-    ]
-    arguments += [*_axes(param_grid), "--objective", objective, "--train", str(train), "--test", str(test)]
-    arguments += ["--purge", str(purge), "--embargo", str(embargo)]
-    arguments += ["--step", str(step)] if step is not None else []
-    arguments += ["--anchored"] if anchored else []
-    arguments += ["--run-id", run_id] if run_id else []
+    market = market_arguments(strategy, folder, symbols, start_date, end_date, holdings_df, settings)
+    arguments = walk_arguments(
+        market, param_grid, objective, train, test, step, anchored, purge, embargo, run_id
+    )
     with programs_of_flow():
-        folds = walk_forward_task.submit(arguments).result()
-    frame = pd.read_csv(io.StringIO(folds))
+        frame = walk_forward_task.submit(arguments, db=folder).result().folds
     metric = objective.split(":")[-1]
     inside, outside = f"in_sample_{metric}", f"out_of_sample_{metric}"
     create_markdown_artifact(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from .._database import BacktestDataLoader, ParquetDB
 from .._engine import run
 from .._errors import (
     ArgumentError,
-    AssayError,
     CancelledError,
     ConfigError,
     DataError,
@@ -25,6 +23,7 @@ from .._errors import (
     StrategyError,
 )
 from .._program import program
+from .._research import Sweep, WalkForward, database, read_folds, read_sweep, strategy_name
 from .._strategies import strategy as make_strategy
 from ._command import call
 
@@ -38,7 +37,6 @@ _INPUTS = (
     "universe",
     "symbol_changes",
 )
-_NAMES = {"beta": "portfolio_beta"}
 #: Trying again helps where a disk or a network failed, not where a setting is wrong.
 _LASTING = (
     ArgumentError,
@@ -49,16 +47,6 @@ _LASTING = (
     NotFoundError,
     StrategyError,
 )
-
-
-def database(db: str | Path | None) -> str:
-    """The database folder: `db`, else ``$ASSAY_DB``, else ``db``."""
-    return str(Path(db or os.environ.get("ASSAY_DB") or "db").absolute())
-
-
-def strategy_name(name: str) -> str:
-    """A strategy's own name; ``beta`` is portfolio_beta."""
-    return _NAMES.get(name, name)
 
 
 def data_state(db: str | Path) -> str:
@@ -368,47 +356,14 @@ def run_shard_task(arguments: list[str], *, shard: int, n_shards: int, threads: 
 
 
 @task(name="walk_forward", **_RETRIES)
-def walk_forward_task(arguments: list[str]) -> str:
-    """Runs `assay walkforward`; returns its folds as CSV."""
-    return call([*arguments, "--format", "csv"], get_run_logger())
+def walk_forward_task(arguments: list[str], *, db: str) -> WalkForward:
+    """Runs `assay walkforward`; returns its windows."""
+    logger = get_run_logger()
+    return read_folds(db, arguments, lambda a: call(a, logger))
 
 
 @task(name="read_sweep", **_RETRIES)
-def read_sweep_task(db: str, sweep_id: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The best point of a stored sweep (all its shards), and a frame with a row a point."""
+def read_sweep_task(db: str, sweep_id: str) -> Sweep:
+    """A stored sweep, of all its shards."""
     logger = get_run_logger()
-    summary = json.loads(call(["optimize", "--report", sweep_id, "--db", db, "--format", "json"], logger))
-    return summary, read_points(db, sweep_id, [axis["parameter"] for axis in summary["sensitivity"]], logger)
-
-
-def read_points(db: str, sweep_id: str, axes: list[str], logger: Any) -> pd.DataFrame:
-    """Parameters, other values of the axes, and metrics of every point of a sweep; ``point`` is its number."""
-    if not sweep_id.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise ArgumentError(f"'{sweep_id}' cannot be the id of a sweep")
-    rows = json.loads(
-        call(
-            [
-                "sql",
-                "SELECT r.run_id, any_value(r.parameters) AS parameters, any_value(r.config) AS config, "
-                "map(list(m.metric), list(m.value))::JSON::VARCHAR AS metrics FROM backtest_runs r JOIN backtest_results m "
-                f"ON m.run_id = r.run_id WHERE r.sweep_id = '{sweep_id}' AND r.fold IS NULL GROUP BY r.run_id",
-                "--db",
-                db,
-                "--format",
-                "json",
-            ],
-            logger,
-        )
-    )
-    points = []
-    for row in rows:
-        number = int(row["run_id"][len(sweep_id) + 1 :])
-        config = json.loads(row["config"])
-        settings = {
-            k: v for part in config.values() if isinstance(part, dict) for k, v in part.items() if k in axes
-        }
-        parameters = {**settings, **json.loads(row["parameters"])}
-        points.append({"point": number, **parameters, **json.loads(row["metrics"])})
-    if not points:
-        raise AssayError(f"the sweep {sweep_id} has no points")
-    return pd.DataFrame(points).sort_values("point", ignore_index=True)
+    return read_sweep(db, sweep_id, lambda a: call(a, logger))
