@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._result import METRIC_UNITS, BacktestResult
+from ._frames import METRIC_UNITS
+from ._result import BacktestResult
 
 TRADE_COLUMNS = [
     "trade_id",

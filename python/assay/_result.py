@@ -9,30 +9,19 @@ import math
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from . import _native
+from ._frames import METRIC_UNITS, Frames
 from ._types import PortfolioSnapshot, Trade
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DTYPES = {
-    name: np.dtype(cast(Any, _native.record_fields(name)))
-    for name in ("signals", "fills", "trades", "snapshots")
-}
-ACTIONS = np.array(_native.enum_names("action"), dtype=object)
-SIDES = np.array(_native.enum_names("side"), dtype=object)
-STATUSES = np.array(_native.enum_names("status"), dtype=object)
-OUTCOMES = np.array(_native.enum_names("outcome"), dtype=object)
-FILL_KINDS = np.array(_native.enum_names("fill_kind"), dtype=object)
 WHOLE_UNITS = ("trades",)
-METRIC_UNITS = {row["name"]: row["unit"] for row in _native.metrics()}
-NO_SIGNAL = 0xFFFFFFFF
-FILL_MARKET_CLOSE = 1
 SHOWN_METRICS = (
     "total_return_pct",
     "annual_return_pct",
@@ -57,7 +46,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
 
     def __init__(self, run: _native.Run, parameters: dict[str, Any]) -> None:
         self._run = run
-        self._cache: dict[str, Any] = {}
+        self._frames = Frames(run)
         self.saved_in: str | None = None
         self.run_id: str = run.run_id
         super().__init__(
@@ -83,9 +72,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         numpy.ndarray
             Structured and read-only; symbols and bars are numbers into `symbols` and `timestamps`.
         """
-        if name not in self._cache:
-            self._cache[name] = np.frombuffer(self._run.records(name), dtype=DTYPES[name])
-        return self._cache[name]
+        return self._frames.records(name)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -95,44 +82,20 @@ class BacktestResult(dict):  # type: ignore[type-arg]
     @property
     def timestamps(self) -> pd.DatetimeIndex:
         """Times of all bars of the data."""
-        if "timestamps" not in self._cache:
-            us = np.frombuffer(self._run.timestamps, dtype=np.int64)
-            self._cache["timestamps"] = pd.DatetimeIndex((us * 1000).view("M8[ns]"))
-        return self._cache["timestamps"]  # type: ignore[no-any-return]
+        return pd.DatetimeIndex(np.frombuffer(self._run.timestamps, dtype="M8[us]").astype("M8[ns]"))
 
     def _equity_values(self) -> Any:
         snapshots = self.records("snapshots")
         initial = float(self._run.setting("initial_capital"))
         return np.concatenate(([initial], snapshots["total_value"]))
 
-    def _dates(self, bars: Any) -> pd.DatetimeIndex:
-        return self.timestamps.take(bars.astype(np.intp))
-
-    def _names(self, numbers: Any) -> Any:
-        if "names" not in self._cache:
-            self._cache["names"] = np.array(self.symbols, dtype=object)
-        return self._cache["names"][numbers]
-
-    def _strategy_names(self, numbers: Any) -> Any:
-        highest = int(numbers.max()) + 1 if len(numbers) else 0
-        names = np.array([self._run.strategy_name(i) for i in range(highest)], dtype=object)
-        return names[numbers] if highest else np.empty(0, dtype=object)
-
-    def _reasons(self, signals: Any) -> Any:
-        return np.array(self._run.reasons(np.ascontiguousarray(signals, dtype=np.int64)), dtype=object)
-
-    def _signal_types(self, signals: Any) -> Any:
-        kinds = np.array([*self._run.kinds, ""], dtype=object)
-        rows = self.records("signals")
-        numbers = np.full(len(signals), len(kinds) - 1)
-        known = signals < len(rows)
-        numbers[known] = rows["kind"][signals[known]]
-        return kinds[numbers]
+    def _by_date(self, name: str) -> pd.DataFrame:
+        return self._frames.pandas(name).set_index("date")
 
     # --- objects of the dictionary ---
 
     def _trade_objects(self) -> list[Trade]:
-        frame = self._trades_frame()
+        frame = self.trades
         if frame.empty:
             return []
         is_open = (frame["status"] == "open").to_numpy()
@@ -165,7 +128,9 @@ class BacktestResult(dict):  # type: ignore[type-arg]
 
     def _snapshot_objects(self) -> list[PortfolioSnapshot]:
         rows = self.records("snapshots")
-        columns: dict[str, list[Any]] = {"date": list(self._dates(rows["bar"]))}
+        columns: dict[str, list[Any]] = {
+            "date": list(pd.DatetimeIndex(self._frames.times(rows["bar"]).astype("M8[ns]")))
+        }
         for name in (
             "cash",
             "total_value",
@@ -189,108 +154,40 @@ class BacktestResult(dict):  # type: ignore[type-arg]
 
     # --- data frames ---
 
-    def _trades_frame(self) -> pd.DataFrame:
-        if "trades_frame" in self._cache:
-            return self._cache["trades_frame"]  # type: ignore[no-any-return]
-        rows = self.records("trades")
-        is_open = rows["is_open"] != 0
-        entry, last = rows["entry_signal"].astype(np.int64), rows["exit_signal"].astype(np.int64)
-        exit_reason = self._reasons(last)
-        no_signal = last == NO_SIGNAL
-        kinds = np.where(rows["exit_kind"] <= FILL_MARKET_CLOSE, "universe", FILL_KINDS[rows["exit_kind"]])
-        exit_reason[no_signal] = kinds[no_signal]
-        exit_reason[is_open] = ""
-        entry_reason = self._reasons(entry)
-        entry_reason[entry == NO_SIGNAL] = "spin_off"
-        columns: dict[str, Any] = {
-            "trade_id": [f"{i:08d}" for i in range(1, len(rows) + 1)],
-            "symbol": self._names(rows["symbol"]),
-            "entry_date": self._dates(rows["entry_bar"]),
-            "exit_date": self._dates(rows["exit_bar"]).where(~is_open),
-        }
-        for name in ("entry_price", "exit_price", "quantity", "pnl", "pnl_pct"):
-            columns[name] = rows[name]
-        signal_type = self._signal_types(entry)
-        signal_type[entry == NO_SIGNAL] = "spin_off"
-        columns["signal_type"] = signal_type
-        columns["direction"] = np.where(rows["direction"] > 0, "long", "short").astype(object)
-        for name in ("entry_value", "exit_value", "commission", "slippage", "dividends", "bars_held"):
-            columns[name] = rows[name]
-        columns["mae_pct"], columns["mfe_pct"] = rows["mae_pct"], rows["mfe_pct"]
-        columns["entry_reason"], columns["exit_reason"] = entry_reason, exit_reason
-        columns["status"] = np.where(is_open, "open", "closed").astype(object)
-        columns["strategy"] = self._strategy_names(rows["strategy"])
-        self._cache["trades_frame"] = pd.DataFrame(columns)
-        return self._cache["trades_frame"]  # type: ignore[no-any-return]
-
     @property
     def trades(self) -> pd.DataFrame:
         """A row a trade, columns as the table backtest_trades has them; of open ones exit_date is NaT."""
-        return self._trades_frame().copy()
+        return self._frames.pandas("trades")
 
     @property
     def equity(self) -> pd.Series:
         """Equity at each bar of the period."""
-        rows = self.records("snapshots")
-        return pd.Series(rows["total_value"], index=self._dates(rows["bar"]).rename("date"), name="equity")
+        return self._by_date("equity")["equity"]
 
     @property
     def returns(self) -> pd.Series:
         """Return of each bar, the first against the initial capital."""
-        rows = self.records("snapshots")
-        return pd.Series(rows["daily_return"], index=self._dates(rows["bar"]).rename("date"), name="return")
+        return self._by_date("returns")["return"]
 
     @property
     def signals(self) -> pd.DataFrame:
         """A row a signal, with what was decided about it (status) and what became of it (outcome)."""
-        rows = self.records("signals")
-        frame = {
-            "timestamp": self._dates(rows["bar"]),
-            "symbol": self._names(rows["symbol"]),
-            "strategy": self._strategy_names(rows["strategy"]),
-            "action": ACTIONS[rows["action"]],
-            "signal_type": self._signal_types(np.arange(len(rows))),
-            "score": rows["score"],
-            "strength": rows["strength"],
-            "target_position": rows["target_position"],
-            "order_quantity": rows["order_quantity"],
-            "status": STATUSES[rows["status"]],
-            "outcome": OUTCOMES[rows["outcome"]],
-            "reason": self._reasons(np.arange(len(rows))),
-        }
-        return pd.DataFrame(frame)
+        return self._frames.pandas("signals")
 
     @property
     def fills(self) -> pd.DataFrame:
         """A row a fill, in the order in which they happened."""
-        rows = self.records("fills")
-        frame: dict[str, Any] = {
-            "timestamp": self._dates(rows["bar"]),
-            "symbol": self._names(rows["symbol"]),
-            "side": SIDES[rows["side"]],
-        }
-        for name in ("quantity", "price", "reference_price", "commission", "slippage"):
-            frame[name] = rows[name]
-        frame["kind"] = FILL_KINDS[rows["kind"]]
-        frame["order_id"] = rows["order_id"].astype(np.int64)
-        frame["strategy"] = self._strategy_names(rows["strategy"])
-        return pd.DataFrame(frame)
+        return self._frames.pandas("fills")
 
     @property
     def snapshots(self) -> pd.DataFrame:
         """A row a bar: cash, equity, exposure, concentration, drawdown, turnover."""
-        rows = self.records("snapshots")
-        frame = {name: rows[name] for name in DTYPES["snapshots"].names or () if name != "bar"}
-        return pd.DataFrame(frame, index=self._dates(rows["bar"]).rename("date"))
+        return self._by_date("snapshots")
 
     @property
     def metrics(self) -> pd.DataFrame:
         """Metrics by name: value and unit."""
-        values = self["metrics"]
-        return pd.DataFrame(
-            {"value": list(values.values()), "unit": [METRIC_UNITS.get(name, "") for name in values]},
-            index=pd.Index(list(values), name="metric"),
-        )
+        return self._frames.pandas("metrics").set_index("metric")
 
     @property
     def positions(self) -> pd.DataFrame:
@@ -300,7 +197,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         -----
         Below zero: short. In shares of the bar: a split changes them on its day.
         """
-        return self._held()[0]
+        return self._by_date("positions")
 
     @property
     def position_values(self) -> pd.DataFrame:
@@ -310,24 +207,35 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         -----
         Below zero: short. A symbol without a bar counts by its last close. The rows sum to ``snapshots["net_exposure"]``.
         """
-        return self._held()[1]
+        return self._by_date("position_values")
 
-    def _held(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Shares and values, bars by symbols."""
-        bars = self.records("snapshots")["bar"]
-        used = np.unique(self.records("fills")["symbol"])
-        quantity, value = np.empty((len(bars), len(used))), np.empty((len(bars), len(used)))
-        self._run.positions(used, quantity, value)
-        index, columns = self._dates(bars).rename("date"), list(self._names(used))
-        return (
-            pd.DataFrame(quantity, index=index, columns=columns),
-            pd.DataFrame(value, index=index, columns=columns),
-        )
+    def arrow(self, name: str) -> Any:
+        """One of the frames as a pyarrow table.
+
+        Parameters
+        ----------
+        name : str
+            trades, equity, returns, signals, fills, snapshots, positions, position_values, metrics, strategies.
+
+        Returns
+        -------
+        pyarrow.Table
+            Made of the records, not of a pandas frame: symbols, kinds and names as dictionaries, times as timestamp[us].
+        """
+        return self._frames.arrow(name)
+
+    def polars(self, name: str) -> Any:
+        """One of the frames as a polars frame, over the memory of `arrow`: pip install 'assay[polars]'."""
+        try:
+            import polars
+        except ImportError as error:
+            raise ImportError("polars() needs polars: pip install 'assay[polars]'") from error
+        return polars.from_arrow(self.arrow(name))
 
     @property
     def strategies(self) -> pd.DataFrame:
         """A row a strategy: signals, trades, closed and open pnl, capital and equity of its sleeve."""
-        return pd.DataFrame(self._run.strategies)
+        return self._frames.pandas("strategies")
 
     @property
     def warnings(self) -> dict[str, str]:

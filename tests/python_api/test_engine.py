@@ -183,6 +183,42 @@ def test_frames_agree_with_the_lists(sample_prices):
     assert "sharpe_ratio" in r._repr_html_() and "momentum" in repr(r)
 
 
+FRAMES = [
+    "trades", "equity", "returns", "signals", "fills", "snapshots", "positions", "position_values", "metrics", "strategies",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_arrow_and_polars_have_the_frames(sample_prices, name):
+    import polars
+
+    r = BacktestEngine().run("momentum", sample_prices)
+    own = getattr(r, name)
+    if name in ("equity", "returns"):
+        own = own.to_frame()
+    own = own if name in ("trades", "signals", "fills", "strategies") else own.reset_index()
+    table = r.arrow(name)
+    assert table.num_rows == len(own) > 0 and table.column_names == list(own.columns)
+    back = table.to_pandas()
+    for column in own:
+        ours, theirs = own[column], back[column]
+        if ours.dtype.kind == "M":
+            assert str(table.schema.field(column).type) == "timestamp[us]"
+            theirs = theirs.astype(ours.dtype)
+        elif str(theirs.dtype) in ("category", "object", "str"):
+            theirs = theirs.astype(object)
+            ours = ours.astype(object)
+        pd.testing.assert_series_equal(ours, theirs, check_exact=True)
+    frame = r.polars(name)
+    assert isinstance(frame, polars.DataFrame) and frame.columns == list(own.columns)
+    assert frame.equals(polars.from_arrow(table))
+
+
+def test_a_frame_that_there_is_not(prices):
+    with pytest.raises(assay.ArgumentError, match="no frame 'profits'; there are trades, equity"):
+        BacktestEngine().run("momentum", prices).arrow("profits")
+
+
 def test_metrics_against_empyrical(sample_prices):
     r = BacktestEngine().run("momentum", sample_prices)
     returns = pd.Series(np.diff(r["equity_curve"]) / np.array(r["equity_curve"][:-1]))

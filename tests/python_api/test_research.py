@@ -17,7 +17,7 @@ GRID = {"lookback": "10:40:10", "threshold": [0.02, 0.05]}
 
 @pytest.fixture(scope="module")
 def sweep(sample):
-    return assay.optimize("momentum", GRID, sample, commission_pct=0.0, sweep_id="from-python")
+    return assay.optimize("momentum", GRID, sample, commission_pct=0.0, sweep_id="of-notebooks")
 
 
 def test_points_are_runs(sweep, sample):
@@ -35,17 +35,17 @@ def test_the_best_and_its_luck(sweep):
     assert sweep.best == {"lookback": top["lookback"], "threshold": top["threshold"]}
     assert sweep.best_metrics["sharpe_ratio"] == top["sharpe_ratio"]
     assert 0 < sweep.overfitting["deflated_sharpe"] < 1 and sweep.overfitting["n_trials"] == 8
-    assert repr(sweep).startswith("Sweep(sweep_id='from-python', db='/")
+    assert repr(sweep).startswith("Sweep(sweep_id='of-notebooks', db='/")
 
 
 def test_a_sweep_goes_on_and_is_as_stored(sweep, sample, program, tmp_path):
     """The same call again finds every point done; settings, conditions and objectives reach the program."""
     said = []
     again = assay.optimize(
-        "momentum", GRID, sample, commission_pct=0.0, sweep_id="from-python", log=said.append
+        "momentum", GRID, sample, commission_pct=0.0, sweep_id="of-notebooks", log=said.append
     )
     pd.testing.assert_frame_equal(again.points, sweep.points, check_exact=True)
-    assert "from-python" in program("optimize", "--report", "from-python", "--db", sample)
+    assert "of-notebooks" in program("optimize", "--report", "of-notebooks", "--db", sample)
     assert not any("kind: " in line for line in said)
     assert sweep.tearsheet(tmp_path / "sweep.html").stat().st_size > 1_000_000
     few = assay.optimize(
