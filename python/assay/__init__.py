@@ -22,7 +22,7 @@ from ._errors import (
 )
 from ._inputs import Panel
 from ._native import version as __version__
-from ._program import program
+from ._process import program
 from ._research import Sweep, WalkForward, optimize, walk_forward
 from ._result import BacktestResult
 from ._strategies import (

@@ -163,3 +163,24 @@ def failure(command: str, status: int, said: list[str]) -> AssayError:
 def call(arguments: list[str], on_line: Callable[[str], object] | None = None) -> str:
     """Runs a subcommand; as `start` and `finish`."""
     return finish(start(arguments), arguments[0], on_line)
+
+
+def program(*arguments: str) -> str:
+    """Runs the program `assay` of the package; Ctrl-C ends it.
+
+    Parameters
+    ----------
+    *arguments : str
+        A subcommand and its options, such as "sample", "--db", "db".
+
+    Returns
+    -------
+    str
+        What it wrote to standard output.
+
+    Raises
+    ------
+    AssayError
+        It failed: NotFoundError, ConfigError and the others, with what it wrote to standard error.
+    """
+    return call([str(argument) for argument in arguments] or ["help"])

@@ -27,29 +27,6 @@ def program_path() -> str:
     return found
 
 
-def program(*arguments: str) -> str:
-    """Runs the program `assay` of the package; Ctrl-C ends it.
-
-    Parameters
-    ----------
-    *arguments : str
-        A subcommand and its options, such as "sample", "--db", "db".
-
-    Returns
-    -------
-    str
-        What it wrote to standard output.
-
-    Raises
-    ------
-    AssayError
-        It failed: NotFoundError, ConfigError and the others, with what it wrote to standard error.
-    """
-    from ._process import call
-
-    return call([str(argument) for argument in arguments] or ["help"])
-
-
 def main() -> None:
     """Becomes the program: what the command `assay` of a wheel runs."""
     executable = program_path()

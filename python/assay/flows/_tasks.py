@@ -22,7 +22,7 @@ from .._errors import (
     NotFoundError,
     StrategyError,
 )
-from .._program import program
+from .._process import program
 from .._research import Sweep, WalkForward, database, read_folds, read_sweep, strategy_name
 from .._strategies import strategy as make_strategy
 from ._command import call
