@@ -100,6 +100,33 @@ def test_a_flow_that_is_left_ends_its_programs_and_starts_no_more(wide_market, m
     assert second[0] - first[0] > 0.8  # they came while it worked, not at its end
 
 
+def test_a_signal_ends_programs_even_where_its_exception_is_lost(wide_market):
+    """Prefect can lose the exception of a SIGTERM that comes while it submits a task."""
+    ended = []
+
+    def work():
+        with pytest.raises(assay.CancelledError):
+            _command.call(endless(wide_market, "lost"), logging.getLogger("assay-endings"))
+        ended.append(True)
+
+    def ours(number, frame):
+        pass
+
+    before = signal.signal(signal.SIGTERM, ours)
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        with _command.programs_of_flow():
+            thread.start()
+            assert wait_for(lambda: sweeps("lost"), 30)
+            os.kill(os.getpid(), signal.SIGTERM)
+            thread.join(15)
+            assert ended and not sweeps("lost")
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        _command._left.clear()
+
+
 def test_an_ordinary_error_ends_no_other_program(wide_market):
     logger = logging.getLogger("assay-endings")
     with pytest.raises(ValueError), _command.programs_of_flow():

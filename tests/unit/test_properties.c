@@ -362,7 +362,9 @@ static void test_positions_are_the_ledgers(void **state) {
         uint32_t *symbols = calloc(n, sizeof *symbols);
         double *quantity = calloc(n_snapshots(r) * n, sizeof *quantity);
         double *value = calloc(n_snapshots(r) * n, sizeof *value);
-        assert_true(symbols != NULL && quantity != NULL && value != NULL);
+        assert_non_null(symbols);
+        assert_non_null(quantity);
+        assert_non_null(value);
         for (size_t s = 0; s < n; s++)
             symbols[s] = (uint32_t)s;
         assert_int_equal(assay_result_positions(r, symbols, n, quantity, value, NULL), ASSAY_OK);

@@ -7,7 +7,8 @@ import logging
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Union
 
 from prefect.runtime import flow_run
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # The programs of each flow run of this process, and the flow runs that have been left. Tasks run in threads, which nothing can
 # interrupt: whoever leaves a flow early ends what its threads are waiting for.
-_guard = threading.Lock()
+_guard = threading.RLock()  # also taken by handlers of signals, wherever the main thread is
 _running: dict[str, set[subprocess.Popen[str]]] = {}
 _left: set[str] = set()
 
@@ -30,18 +31,52 @@ def programs_of_flow() -> Iterator[None]:
     """Around what a flow does: where the flow is cancelled (Ctrl-C, SIGTERM), its programs in this process are ended.
 
     An ordinary exception ends none: the other strategies or shards of a flow that will fail still store what they find.
+
+    Signals are not left to the exceptions that they raise: one that is raised while a task is being submitted can be lost on
+    the way, and the flow would wait for its programs to the end.
     """
     key = str(flow_run.id)
+    with _signals_first(lambda: _leave(key)):
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            _leave(key)
+            raise
+
+
+def _leave(key: str) -> None:
+    with _guard:
+        _left.add(key)
+        for process in _running.get(key, ()):
+            _process.send(process, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _signals_first(act: Callable[[], None]) -> Iterator[None]:
+    """Calls `act` at Ctrl-C and SIGTERM before whatever handles them; in the main thread, which alone gets them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        act()
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+        else:
+            raise SystemExit(128 + number)
+
+    ours = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    for number in ours:
+        signal.signal(number, handle)
     try:
         yield
-    except Exception:
-        raise
-    except BaseException:
-        with _guard:
-            _left.add(key)
-            for process in _running.get(key, ()):
-                _process.send(process, signal.SIGTERM)
-        raise
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
 
 
 def _start(key: str, arguments: list[str]) -> subprocess.Popen[str]:

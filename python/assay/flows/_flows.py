@@ -104,11 +104,13 @@ def _run_all(
     tearsheets: dict[str, str] = {}
     if reports is not None:
         Path(reports).mkdir(parents=True, exist_ok=True)
-        written = {
-            name: report_task.submit([r["run_id"]], db=folder, out=str(Path(reports) / f"{r['run_id']}.html"))
-            for name, r in results.items()
-        }
         with programs_of_flow():
+            written = {
+                name: report_task.submit(
+                    [r["run_id"]], db=folder, out=str(Path(reports) / f"{r['run_id']}.html")
+                )
+                for name, r in results.items()
+            }
             tearsheets = {name: future.result() for name, future in written.items()}
         for name, path in tearsheets.items():
             logger.info("tearsheet of %s: %s", name, path)
@@ -306,11 +308,11 @@ def parameter_optimization_flow(
     require_sectors(folder, [strategy], symbols, holdings_df)
     market = market_arguments(strategy, folder, symbols, start_date, end_date, holdings_df, settings)
     arguments, name = sweep_arguments(market, param_grid, objective, where, sample, keep, sweep_id)
-    running = [
-        run_shard_task.submit(arguments, shard=k + 1, n_shards=shards, threads=threads)
-        for k in range(max(1, shards))
-    ]
     with programs_of_flow():
+        running = [
+            run_shard_task.submit(arguments, shard=k + 1, n_shards=shards, threads=threads)
+            for k in range(max(1, shards))
+        ]
         for future in running:
             future.result()
     sweep = read_sweep_task.submit(folder, name).result()
