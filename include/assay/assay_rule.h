@@ -51,9 +51,12 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_expression_compute(const assay_pane
 ASSAY_API bool assay_expression_function(size_t index, char *out_usage, size_t size, const char **out_formula,
                                          const char **out_source);
 
-/* The panel columns beside prices that a strategy (of any kind, also an ensemble) reads by name, such as "pe_ratio": at most
- * `size` are written, the number is returned. Names belong to the strategy. */
-ASSAY_API size_t assay_strategy_columns(const assay_strategy *strategy, const char **out_names, size_t size);
+/* Calls `found` for each panel column beside prices that a strategy (of any kind, also an ensemble) reads by name, such as
+ * "pe_ratio", once; the name is there during the call. ASSAY_E_NOMEM. */
+typedef void (*assay_column_found)(void *context, const char *name);
+ASSAY_API ASSAY_NODISCARD assay_status assay_strategy_columns(const assay_strategy *strategy,
+                                                              assay_column_found found, void *context,
+                                                              assay_error *err);
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,7 @@ from ._database import BacktestDataLoader, ParquetDB
 from ._engine import BacktestEngine, run
 from ._errors import (
     ArgumentError,
+    ArgumentTypeError,
     AssayError,
     AssayWarning,
     CancelledError,
@@ -41,6 +42,7 @@ from ._view import BarView
 
 __all__ = [
     "ArgumentError",
+    "ArgumentTypeError",
     "AssayError",
     "AssayWarning",
     "BacktestAnalyzer",

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Callable
 
 import numpy as np
 import pandas as pd
 
 from . import _native
-from ._errors import DataError
-from ._inputs import TIME_NAMES, Columns, symbols_of
+from ._errors import ArgumentTypeError, DataError
+from ._inputs import DAY_US, SYMBOL_NAMES, TIME_NAMES, Columns, as_times
 from ._strategies import METHODS, BaseStrategy, method_of, reference_of
 from ._view import BarView
 
 PRICE_COLUMNS = ["open_price", "high_price", "low_price", "close_price", "volume"]
 BY_NAME = ("fundamental_df", "positions", "portfolio_value", "cash", "view")
-DAY_NS = 86_400_000_000_000
+NUMBER_KINDS = ("integer", "floating", "mixed-integer-float", "decimal")
 
 
 class Beside:
@@ -31,34 +32,95 @@ class Beside:
         holdings: Any = None,
         fundamental_lag_days: int = 90,
     ) -> None:
-        self.technical = KnownRows(technical, "technical_df", 0)
-        self.fundamental = KnownRows(fundamental, "fundamental_df", fundamental_lag_days)
+        self._technical = technical
+        self._fundamental = fundamental
+        self._lag_days = fundamental_lag_days
         self.holdings = holdings
+
+    @cached_property
+    def technical(self) -> KnownRows:
+        """Rows of technical_df."""
+        return KnownRows(self._technical, "technical_df", 0)
+
+    @cached_property
+    def fundamental(self) -> KnownRows:
+        """Rows of fundamental_df."""
+        return KnownRows(self._fundamental, "fundamental_df", self._lag_days)
+
+
+class StoredBeside(Beside):
+    """The same of a database, read when a strategy asks for it."""
+
+    def __init__(self, db: str, symbols: list[str] | None, holdings: Any, fundamental_lag_days: int) -> None:
+        super().__init__(None, None, holdings, fundamental_lag_days)
+        self._db = db
+        self._symbols = symbols
+
+    @cached_property
+    def technical(self) -> KnownRows:
+        """Rows of the table technical_analysis."""
+        from ._database import ParquetDB
+
+        return KnownRows(
+            ParquetDB(self._db).read_technical_analysis(self._symbols), "table technical_analysis", 0
+        )
+
+    @cached_property
+    def fundamental(self) -> KnownRows:
+        """Rows of the table fundamental_analysis."""
+        from ._database import ParquetDB
+
+        rows = ParquetDB(self._db).read_fundamental_analysis(self._symbols)
+        return KnownRows(rows, "table fundamental_analysis", self._lag_days)
+
+
+@dataclass
+class Part:
+    """A column of rows in the order in which they become known.
+
+    `kind` is the type of its values where they are codes of categories, or times as int64; else None.
+    """
+
+    values: Any
+    kind: Any = None
+
+    def of(self, n: int) -> Any:
+        """The first n values; nothing after them can be reached."""
+        part = np.frombuffer(_native.window(self.values, n), dtype=self.values.dtype)
+        if isinstance(self.kind, pd.CategoricalDtype):
+            return categorical(part, self.kind)
+        return part if self.kind is None else part.view(self.kind)
 
 
 class KnownRows:
     """Rows of a table in the order in which they become known, of which any beginning can be seen.
 
-    A row is known from its available_at, else from its filing_date, else `lag_days` after its timestamp.
+    A row is known from its available_at, else from its filing_date, else `lag_days` after its timestamp. Numbers stay what they
+    are, dates and times are datetime64[ns] in UTC, texts are categories.
     """
 
     def __init__(self, data: Any, what: str, lag_days: int) -> None:
+        self.what = what
         self.known_ns = np.empty(0, dtype=np.int64)
         self.nothing = pd.DataFrame()
         self.floats: list[str] = []
-        self.others: list[tuple[str, Any, Any]] = []
-        if data is None or len(data) == 0:
+        self.others: dict[str, Part] = {}
+        if data is None:
             return
         columns = Columns(data, what)
+        time = columns.find(TIME_NAMES)
+        if len(data) == 0 or (time is not None and len(columns.series(time)) == 0):
+            names = [n for n in columns.names if n != time]
+            index = pd.DatetimeIndex([], dtype="M8[ns]", name="timestamp")
+            self.nothing = pd.DataFrame(columns=pd.Index(names), index=index)
+            return
         time = columns.need(TIME_NAMES)
         times = columns.times_us(time)
-        known = times + lag_days * 86_400_000_000
+        known = times + lag_days * DAY_US
         for name in ("filing_date", "available_at"):
             found = columns.find((name,))
             if found is not None:
-                told = pd.DatetimeIndex(
-                    pd.to_datetime(pd.Index(columns.series(found)), utc=True)
-                ).tz_localize(None)
+                told = as_times(in_pandas(columns.series(found)), f"{what}: {found}")
                 told_us = told.to_numpy().astype("M8[us]").view(np.int64)
                 known = np.where(told.isna(), known, told_us)
         order = np.lexsort((times, known))
@@ -68,39 +130,49 @@ class KnownRows:
         self._take(columns, order)
 
     def _take(self, columns: Columns, order: Any) -> None:
-        floats, matrix = [], []
+        matrix = []
         for name in self.names:
-            series = (
-                pd.Series(columns.series(name)) if not hasattr(columns.series(name), "to_pandas") else None
-            )
-            series = columns.series(name).to_pandas() if series is None else series
-            if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
-                floats.append(name)
+            series = in_pandas(columns.series(name))
+            if name.lower() in SYMBOL_NAMES:
+                texts, codes = columns.codes(name)
+                kind = pd.CategoricalDtype(texts)
+                self.others[name] = Part(codes.astype(code_dtype(len(texts)))[order], kind)
+            elif pd.api.types.is_float_dtype(series.dtype):
+                self.floats.append(name)
                 matrix.append(series.to_numpy(dtype=np.float64, na_value=np.nan)[order])
-            elif pd.api.types.is_datetime64_any_dtype(series.dtype):
-                times = pd.DatetimeIndex(series).tz_localize(None).to_numpy().astype("M8[ns]").view(np.int64)
-                self.others.append((name, np.ascontiguousarray(times[order]), None))
+            elif isinstance(series.dtype, np.dtype) and series.dtype.kind in "iub":
+                self.others[name] = Part(np.ascontiguousarray(series.to_numpy()[order]))
+            elif pd.api.types.is_numeric_dtype(series.dtype) or is_numbers(series):
+                self.floats.append(name)  # of pandas' own types and of objects: missing ones are NaN
+                matrix.append(columns.floats(name)[order])
+            elif pd.api.types.is_datetime64_any_dtype(series.dtype) or is_dates(series):
+                times = as_times(series, f"{columns.what}: {name}").to_numpy().astype("M8[ns]").view(np.int64)
+                self.others[name] = Part(np.ascontiguousarray(times[order]), np.dtype("M8[ns]"))
             else:
                 category = pd.Categorical(series)
-                codes = np.ascontiguousarray(category.codes[order])
-                self.others.append((name, codes, category.dtype))
-        self.floats = floats
+                self.others[name] = Part(np.ascontiguousarray(category.codes[order]), category.dtype)
         self.matrix = np.ascontiguousarray(np.vstack(matrix)) if matrix else np.empty((0, len(order)))
 
-    def float_name(self, name: str) -> str:
-        """A numeric column's own spelling of a name; "" where there is none."""
-        return next((own for own in self.floats if own.lower() == name.lower()), "")
+    def numbers(self, name: str) -> Any:
+        """A numeric column as float64, whatever the case of its name; None where there is none."""
+        if len(self.known_ns) == 0:
+            return None
+        own = next((n for n in self.names if n.lower() == name.lower()), None)
+        if own in self.floats:
+            return self.matrix[self.floats.index(own)]
+        part = None if own is None else self.others[own]
+        if part is None or part.kind is not None:
+            return None
+        return part.values.astype(np.float64)
 
-    def frame_has(self, name: str) -> bool:
-        """Whether there is a numeric column of that name."""
-        return len(self.known_ns) > 0 and self.float_name(name) != ""
-
-    def symbols(self, candidates: Iterable[str]) -> tuple[list[str], Any]:
+    def symbols(self) -> tuple[list[str], Any]:
         """The symbols and the number of each row's."""
-        for name, values, dtype in self.others:
-            if name.lower() in candidates and dtype is not None:
-                return [str(text) for text in dtype.categories], values
-        raise DataError("there is no column symbol")
+        for name, part in self.others.items():
+            if name.lower() in SYMBOL_NAMES:
+                return [str(text) for text in part.kind.categories], part.values
+        raise DataError(
+            f"{self.what}: there is no column symbol; there are {', '.join(self.names) or 'none'}"
+        )
 
     def as_of(self, until_ns: int) -> pd.DataFrame:
         """The rows that are known before a time."""
@@ -109,10 +181,24 @@ class KnownRows:
         n = int(np.searchsorted(self.known_ns, until_ns, side="left"))
         index = times_index(np.frombuffer(_native.window(self.index, n), dtype=np.int64))
         columns: dict[str, Any] = dict(zip(self.floats, np.asarray(_native.window(self.matrix, n))))
-        for name, values, dtype in self.others:
-            part = np.frombuffer(_native.window(values, n), dtype=values.dtype)
-            columns[name] = part.view("M8[ns]") if dtype is None else categorical(part, dtype)
+        for name, part in self.others.items():
+            columns[name] = part.of(n)
         return pd.DataFrame({name: columns[name] for name in self.names}, index=index, copy=False)
+
+
+def in_pandas(values: Any) -> pd.Series:
+    """A column as a series of pandas."""
+    return values.to_pandas() if hasattr(values, "to_pandas") else pd.Series(values)
+
+
+def is_numbers(series: pd.Series) -> bool:
+    """Whether objects are numbers, such as Decimal, or missing."""
+    return series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) in NUMBER_KINDS
+
+
+def is_dates(series: pd.Series) -> bool:
+    """Whether objects are dates or times, or missing."""
+    return series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) in ("date", "datetime")
 
 
 def times_index(ns: Any) -> pd.DatetimeIndex:
@@ -162,7 +248,7 @@ def chosen_method(strategy: Any) -> str:
     else:
         found = next((name for name in METHODS if callable(getattr(strategy, name, None))), None)
     if found is None:
-        raise TypeError(f"{type(strategy).__name__} has none of the methods {', '.join(METHODS)}")
+        raise ArgumentTypeError(f"{type(strategy).__name__} has none of the methods {', '.join(METHODS)}")
     return found
 
 
@@ -224,7 +310,10 @@ class FrameDriver:
             elif isinstance(given, pd.DataFrame):
                 self.holdings = given.copy()
             else:
-                self.holdings = pd.DataFrame({"sym": symbols_of(given)})
+                columns = Columns(given, "holdings")
+                self.holdings = pd.DataFrame(
+                    {n: in_pandas(columns.series(n)).to_numpy() for n in columns.names}
+                )
         return self.holdings
 
     def _more(self, name: str, view: BarView, until: int) -> Any:

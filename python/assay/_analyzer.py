@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ._errors import ArgumentError
 from ._frames import METRIC_UNITS
 from ._result import BacktestResult
 
@@ -48,7 +49,7 @@ class BacktestAnalyzer:
     def __init__(self, results: Mapping[str, Any]) -> None:
         for key in ("equity_curve", "trades", "portfolio_history", "metrics"):
             if key not in results:
-                raise ValueError(f"results lack '{key}': give what BacktestEngine.run returned")
+                raise ArgumentError(f"results lack '{key}': give what BacktestEngine.run returned")
         self.results = results
 
     # --- the whole ---
@@ -265,7 +266,7 @@ class BacktestAnalyzer:
             tracking_error_pct and information_ratio (annual, with the run's periods per year); NaN where undefined.
         """
         if benchmark is None:
-            raise ValueError(
+            raise ArgumentError(
                 "comparison_to_benchmark needs the benchmark's prices (a Series by date) or returns"
             )
         own = self.equity_curve_data()["return"]
@@ -275,7 +276,7 @@ class BacktestAnalyzer:
         else:
             market = np.asarray(benchmark, dtype=np.float64)
             if len(market) != len(own):
-                raise ValueError(f"the benchmark has {len(market)} returns, the run {len(own)} bars")
+                raise ArgumentError(f"the benchmark has {len(market)} returns, the run {len(own)} bars")
         both = np.isfinite(market)
         r, b = own.to_numpy()[both], market[both]
         excess, periods = r - b, self._periods_per_year()
@@ -320,7 +321,7 @@ class BacktestAnalyzer:
             number of positions.
         """
         if not 0 < confidence < 1:
-            raise ValueError(f"confidence {confidence} must lie between 0 and 1")
+            raise ArgumentError(f"confidence {confidence} must lie between 0 and 1")
         curve, history = self.equity_curve_data(), self.results["portfolio_history"]
         returns: Any = curve["return"]
         cut = float(np.quantile(returns, 1 - confidence)) if len(returns) else float("nan")

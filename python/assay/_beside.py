@@ -10,18 +10,14 @@ from typing import Any
 import numpy as np
 
 from . import _native
-from ._adapter import KnownRows
-from ._inputs import SYMBOL_NAMES, Panel
+from ._adapter import Beside, KnownRows
+from ._inputs import Panel
 
 DAY_NS = 86_400_000_000_000
 
 
 def add_columns(
-    panel: Panel,
-    members: list[tuple[Any, dict[str, str]]],
-    technical: Any,
-    fundamental: Any,
-    texts: Mapping[str, str],
+    panel: Panel, members: list[tuple[Any, dict[str, str]]], beside: Beside, texts: Mapping[str, str]
 ) -> None:
     """Adds the columns that the strategies read to the panel: of technical_df, else of fundamental_df.
 
@@ -30,28 +26,24 @@ def add_columns(
     """
     wanted: dict[str, None] = {}
     for strategy, _ in members:
-        if isinstance(strategy, _native.Strategy):
-            wanted.update(dict.fromkeys(strategy.columns))
+        is_native = isinstance(strategy, _native.Strategy)
+        wanted.update(dict.fromkeys(strategy.columns if is_native else _native.columns(strategy)))
     if not wanted:
         return
     max_age_ns = int(texts.get("max_age_days", "400")) * DAY_NS
-    sources = [
-        KnownRows(technical, "technical_df", 0),
-        KnownRows(fundamental, "fundamental_df", int(texts.get("lag_days", "90"))),
-    ]
     ends = np.frombuffer(panel.native.bar_ends, dtype=np.int64) * 1000
     for name in wanted:
-        source = next((s for s in sources if s.frame_has(name)), None)
-        if source is not None:
-            values = as_known(source, name, panel, ends, max_age_ns)
-            told = hashlib.sha256(values.tobytes()).hexdigest()
-            panel.put(f"column {name}", told, functools.partial(panel.native.add_column, name, values))
+        found = ((rows, rows.numbers(name)) for rows in (beside.technical, beside.fundamental))
+        rows, values = next(((r, v) for r, v in found if v is not None), (None, None))
+        if rows is not None:
+            spread = as_known(rows, values, panel, ends, max_age_ns)
+            told = hashlib.sha256(spread.tobytes()).hexdigest()
+            panel.put(f"column {name}", told, functools.partial(panel.native.add_column, name, spread))
 
 
-def as_known(rows: KnownRows, name: str, panel: Panel, ends_ns: Any, max_age_ns: int) -> Any:
-    """A column by bar and symbol: the newest value (by timestamp) that is known before each bar's end."""
-    values = rows.matrix[rows.floats.index(rows.float_name(name))]
-    symbols, codes = rows.symbols(SYMBOL_NAMES)
+def as_known(rows: KnownRows, values: Any, panel: Panel, ends_ns: Any, max_age_ns: int) -> Any:
+    """Values of rows by bar and symbol: the newest value (by timestamp) that is known before each bar's end."""
+    symbols, codes = rows.symbols()
     numbers = {text: i for i, text in enumerate(symbols)}
     out = np.full((panel.native.n_bars, len(panel.symbols)), np.nan)
     finite = np.isfinite(values)

@@ -13,9 +13,10 @@ from typing import Any, Union
 import numpy as np
 import pandas as pd
 
+from . import _native
 from ._engine import database_folder
-from ._errors import AssayWarning, DataError, NotFoundError
-from ._inputs import SYMBOL_NAMES, TIME_NAMES
+from ._errors import ArgumentError, ArgumentTypeError, AssayWarning, DataError, NotFoundError
+from ._inputs import SYMBOL_NAMES, TIME_NAMES, as_times, chosen_symbols, timestamp_of
 
 PATH = Union[str, Path]
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -83,8 +84,16 @@ class ParquetDB:
         says where there are any): `BacktestEngine.run_database` reads them.
         """
         frame = self.read_table("prices", symbols, start_date, end_date)
-        if frequency is not None and "frequency" in frame.columns:
-            frame = frame[frame["frequency"] == frequency]
+        if "frequency" in frame.columns and len(frame):
+            spelled = frame["frequency"].dropna().unique()
+            names = (
+                frame["frequency"].astype(object).map({s: _native.frequency_name(str(s)) for s in spelled})
+            )
+            if frequency is not None:
+                is_wanted = names == _native.frequency_name(frequency)
+                frame, names = frame[is_wanted], names[is_wanted]
+            if (names == "1d").all():  # a daily row counts for its date, whatever its time
+                frame.index = pd.DatetimeIndex(frame.index).normalize()
         others = [name for name in ("universe", "delistings", "symbol_changes") if self.files(name)]
         if others:
             warnings.warn(
@@ -170,20 +179,23 @@ class ParquetDB:
         pandas.DataFrame
             Indexed by timestamp where there is one, in its order.
         """
-        import pyarrow as pa
-
         files = self.files(table)
         if not files:
             if missing_ok:
                 return pd.DataFrame()
             raise NotFoundError(f"{self.folder}: there is no table '{table}'")
+        import pyarrow as pa
+
         parts = [read_file(path, symbols, start_date, end_date, columns) for path in files]
         parts = [part for part in parts if part.num_rows > 0] or parts[:1]
-        frame: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        try:
+            frame: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise DataError(f"{self.folder}: files of {table} do not go together: {error}") from error
         time = next((name for name in frame.columns if name.lower() in TIME_NAMES), None)
         if time is None:
             return frame
-        times = pd.DatetimeIndex(pd.to_datetime(frame.pop(time), utc=True)).tz_localize(None)
+        times = as_times(frame.pop(time), f"{self.folder}: {table}: {time}")
         frame.index = times.astype("datetime64[ns]").rename("timestamp")
         symbol = next((name for name in frame.columns if name.lower() in SYMBOL_NAMES), None)
         keys = (frame.index,) if symbol is None else (frame[symbol].astype(str).to_numpy(), frame.index)
@@ -259,6 +271,8 @@ class ParquetDB:
             raise DataError(
                 f"{table}: the rows need the column 'run_id'; there are {', '.join(map(str, frame.columns))}"
             )
+        if frame["run_id"].isna().any():
+            raise DataError(f"{table}: {int(frame['run_id'].isna().sum())} rows have no run_id")
         for run_id, rows in frame.groupby("run_id", sort=False):
             self._write_run(table, str(run_id), rows)
 
@@ -331,12 +345,14 @@ def read_file(path: Path, symbols: Any, start: Any, end: Any, columns: Any) -> A
         if pa.types.is_dictionary(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
     table = with_microseconds(table)
+    if time is not None and not pa.types.is_timestamp(table.schema.field(time).type):
+        table = with_times(table, time, path)
     keep = None
     if symbols is not None and symbol is not None:
         texts = table.column(symbol).cast(pa.string())
         keep = pc.is_in(texts, pa.array([str(s) for s in symbols]))
     if time is not None and (start is not None or end is not None):
-        times = table.column(time).cast(pa.timestamp("us")).cast(pa.int64())  # of dates and texts, too
+        times = table.column(time).cast(pa.int64())
         for bound, inside in ((start, pc.greater_equal), (end, pc.less_equal)):
             if bound is not None:
                 part = inside(times, pa.scalar(bound_us(bound, bound is end)))
@@ -344,10 +360,23 @@ def read_file(path: Path, symbols: Any, start: Any, end: Any, columns: Any) -> A
     return table if keep is None else table.filter(keep)
 
 
+def with_times(table: Any, name: str, path: Path) -> Any:
+    """A table whose dates, or texts of them, are times."""
+    import pyarrow as pa
+
+    column = table.column(name)
+    if pa.types.is_date(column.type):
+        times = column.cast(pa.timestamp("us"))
+    else:
+        times = pa.array(
+            as_times(column.to_pandas(), f"{path}: {name}").to_numpy().astype("M8[us]"), pa.timestamp("us")
+        )
+    return table.set_column(table.schema.get_field_index(name), name, times)
+
+
 def bound_us(bound: Any, is_end: bool) -> int:
     """A date as microseconds since 1970; a day that ends a period is meant whole."""
-    time = pd.Timestamp(bound)
-    time = time.tz_convert("UTC").tz_localize(None) if time.tzinfo is not None else time
+    time = timestamp_of(bound, "end_date" if is_end else "start_date")
     if is_end and time == time.normalize():
         time += pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
     return time.value // 1000
@@ -379,9 +408,9 @@ def newest(frame: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
 
 
 def with_actions(prices: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
-    """Prices with the splits and dividends of corporate_actions, each at its symbol's first row at or after the ex-date.
+    """Prices with the splits and dividends of corporate_actions, each at the first bar of any symbol at or after the ex-date.
 
-    A row that has a split or dividend of its own keeps it.
+    Where its symbol has no row then, it gets one without prices. A row that has a split or dividend of its own keeps it.
     """
     if len(actions) == 0 or len(prices) == 0:
         return prices
@@ -404,16 +433,39 @@ def with_actions(prices: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
     ratios, cash = own_events(actions, "split_ratio", 1.0), own_events(actions, "cash_dividend", 0.0)
     order = np.argsort(ex_dates, kind="stable")
     names = actions["symbol"].astype(str).to_numpy()
+    calendar = np.unique(times)
+    alone: dict[tuple[str, Any], list[float]] = {}  # symbol and time without a row: split, dividend
     for i in order:
         rows = rows_of.get(names[i], np.empty(0, dtype=np.intp))
-        at = int(np.searchsorted(times[rows], ex_dates[i]))
-        if len(rows) == 0 or at == len(rows) or ex_dates[i] < times[rows[0]]:
+        if len(rows) == 0 or ex_dates[i] < times[rows[0]] or ex_dates[i] > calendar[-1]:
             continue
-        row = rows[at]
-        if not has_own[row]:
-            dividend[row] = dividend[row] / ratios[i] + cash[i]
-            split[row] *= ratios[i]
-    return prices.assign(split_coefficient=split, dividend_amount=dividend)
+        time = calendar[np.searchsorted(calendar, ex_dates[i])]
+        at = int(np.searchsorted(times[rows], time))
+        if at == len(rows) or times[rows[at]] != time:
+            event = alone.setdefault((names[i], time), [1.0, 0.0])
+            event[:] = event[0] * ratios[i], event[1] / ratios[i] + cash[i]
+        elif not has_own[rows[at]]:
+            dividend[rows[at]] = dividend[rows[at]] / ratios[i] + cash[i]
+            split[rows[at]] *= ratios[i]
+    whole = prices.assign(split_coefficient=split, dividend_amount=dividend)
+    return with_rows(whole, alone) if alone else whole
+
+
+def with_rows(prices: pd.DataFrame, events: dict[tuple[str, Any], list[float]]) -> pd.DataFrame:
+    """Prices with a row for each symbol and time that has a split or dividend and no bar."""
+    columns = {
+        "symbol": [symbol for symbol, _ in events],
+        "split_coefficient": [split for split, _ in events.values()],
+        "dividend_amount": [dividend for _, dividend in events.values()],
+    }
+    for name in ("frequency", "currency"):  # one for all, or a run over the frame is refused
+        if name in prices.columns and prices[name].nunique(dropna=False) == 1:
+            columns[name] = [prices[name].iloc[0]] * len(events)
+    index = pd.DatetimeIndex([time for _, time in events], name=prices.index.name)
+    rows = pd.DataFrame(columns, index=index.astype(prices.index.dtype))
+    whole = pd.concat([prices.astype({"symbol": object}), rows])
+    ordered: pd.DataFrame = whole.iloc[np.lexsort((whole["symbol"].astype(str).to_numpy(), whole.index))]
+    return ordered
 
 
 def own_events(frame: pd.DataFrame, column: str, none: float) -> Any:
@@ -439,7 +491,7 @@ class BacktestDataLoader:
         is_folder = parquet_db is None or isinstance(parquet_db, (str, Path))
         self.db: Any = ParquetDB(parquet_db) if is_folder else parquet_db
         if not hasattr(self.db, "read_prices") and not hasattr(self.db, "read_table"):
-            raise TypeError(f"{type(self.db).__name__} has neither read_prices nor read_table")
+            raise ArgumentTypeError(f"{type(self.db).__name__} has neither read_prices nor read_table")
 
     def load_backtest_data(
         self, symbols: Sequence[str], start_date: Any = None, end_date: Any = None, resample_freq: str = "D"
@@ -460,7 +512,7 @@ class BacktestDataLoader:
         tuple of pandas.DataFrame
             (prices_df, technical_df, fundamental_df), each indexed by timestamp.
         """
-        wanted = [str(s) for s in symbols]
+        wanted = chosen_symbols(symbols)
         prices = self._read("read_prices", "prices", wanted, start_date, end_date)
         if prices is None or len(prices) == 0:
             raise NotFoundError(
@@ -518,11 +570,13 @@ def call_read_table(
 
 def choose_rows(frame: pd.DataFrame, symbols: list[str], start: Any, end: Any) -> pd.DataFrame:
     """The rows of some symbols and a period, indexed by timestamp."""
+    keys = (*TIME_NAMES, *SYMBOL_NAMES)
+    levels = [name for name in frame.index.names if str(name).lower() in keys and name not in frame.columns]
+    if isinstance(frame.index, pd.MultiIndex) or (levels and not isinstance(frame.index, pd.DatetimeIndex)):
+        frame = frame.reset_index(level=levels)
     time = next((name for name in frame.columns if str(name).lower() in TIME_NAMES), None)
     if time is not None:
-        frame = frame.set_index(
-            pd.DatetimeIndex(pd.to_datetime(frame[time], utc=True)).tz_localize(None)
-        ).drop(columns=time)
+        frame = frame.set_index(as_times(frame[time], f"the column {time}")).drop(columns=time)
         frame.index.name = "timestamp"
     symbol = next((name for name in frame.columns if str(name).lower() in SYMBOL_NAMES), None)
     keep = np.ones(len(frame), dtype=bool)
@@ -539,7 +593,7 @@ def choose_rows(frame: pd.DataFrame, symbols: list[str], start: Any, end: Any) -
 def pandas_frequency(freq: str) -> str:
     """A frequency as a period of pandas."""
     if freq.upper() not in FREQUENCIES:
-        raise ValueError(f"resample_freq '{freq}' is none of D, W, M, Q, Y")
+        raise ArgumentError(f"resample_freq '{freq}' is none of D, W, M, Q, Y")
     return freq.upper()[0] if freq.upper()[0] != "A" else "Y"
 
 

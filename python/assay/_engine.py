@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
@@ -11,9 +12,18 @@ import numpy as np
 import pandas as pd
 
 from . import _native
-from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, chosen_method
-from ._errors import ConfigError, NotFoundError
-from ._inputs import TIME_NAMES, Columns, Panel, sectors_of, symbols_of
+from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, StoredBeside, chosen_method
+from ._errors import AssayWarning, ConfigError, NotFoundError
+from ._inputs import (
+    SYMBOL_NAMES,
+    TIME_NAMES,
+    Columns,
+    Panel,
+    chosen_symbols,
+    sectors_of,
+    symbols_of,
+    timestamp_of,
+)
 from ._result import BacktestResult
 from ._strategies import NativeStrategy, as_strategy, method_of, params_as_texts, strategy_of_frame, text_of
 
@@ -25,20 +35,30 @@ def setting_text(name: str, value: Any) -> str:
     """A value of a setting as a configuration has it."""
     kind = SETTINGS[name]["type"] if name in SETTINGS else "text"
     if kind in ("date", "date_list"):
-        values = value if isinstance(value, (list, tuple, pd.DatetimeIndex, np.ndarray)) else [value]
-        return ",".join(date_text(v) for v in values)
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(v) for v in value)
+        values = value if is_sequence(value) else [value]
+        return ",".join(date_text(v, name) for v in some(values, name))
+    if is_sequence(value):
+        return ",".join(text_of(v) for v in some(value, name))
     return text_of(value)
 
 
-def date_text(value: Any) -> str:
+def is_sequence(value: Any) -> bool:
+    """Whether a value is several in an order."""
+    return isinstance(value, (list, tuple, pd.Index, pd.Series, np.ndarray))
+
+
+def some(values: Any, name: str) -> Any:
+    """Values of which there is one at least."""
+    if len(values) == 0:
+        raise ConfigError(f"{name} is an empty list; leave it out where nothing is meant")
+    return values
+
+
+def date_text(value: Any, name: str) -> str:
     """A date or time as a configuration has it."""
     if isinstance(value, str):
         return value
-    time = pd.Timestamp(value)
-    if time.tzinfo is not None:
-        time = time.tz_convert("UTC").tz_localize(None)
+    time = timestamp_of(value, name)
     return time.strftime("%Y-%m-%d") if time == time.normalize() else time.strftime("%Y-%m-%dT%H:%M:%S")
 
 
@@ -72,10 +92,10 @@ class BacktestEngine:
     rebalance_frequency : {"daily", "weekly", "monthly", "quarterly"}
         When strategies are asked.
     use_limit_orders : bool
-        Orders are limits instead of market orders.
+        False: strategies' orders are market orders. True is refused, since limits for them do not exist yet.
     **settings
         Every other setting of the engine and its risk controls, by its name in docs/settings.md, such as
-        `fill="next_close"` or `max_positions=20`.
+        `fill="next_close"` or `combine="vote"`.
 
     Notes
     -----
@@ -106,6 +126,15 @@ class BacktestEngine:
             **settings,
         }
         check_names(self.settings)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets a setting; a subclass may have attributes of its own, the engine itself has none."""
+        if name in SETTINGS:
+            self.settings[name] = value
+            return
+        if type(self) is BacktestEngine and name != "settings":
+            check_names({name: value})
+        super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
         settings = self.__dict__.get("settings", {})
@@ -172,13 +201,13 @@ class BacktestEngine:
             rebalance_dates=rebalance_dates, start_date=start_date, end_date=end_date, benchmark=symbol
         )
         panel = self._panel(prices_df, holdings_df, texts).resampled(texts)
-        frames = Beside(technical_df, fundamental_df, holdings_df, int(float(texts.get("lag_days", 90))))
-        members = make_members(given, frames, panel)
+        beside = Beside(technical_df, fundamental_df, holdings_df, lag_days(texts))
+        members = make_members(given, beside, panel)
         sectors: dict[str, str] = {} if holdings_df is None else sectors_of(holdings_df)
         if any(member[0].needs_sectors for member in members) and sectors:
             set_sectors(panel, sectors)
         set_benchmark(panel, benchmark, texts)
-        add_columns(panel, members, technical_df, fundamental_df, texts)
+        add_columns(panel, members, beside, texts)
         run = _native.run(
             panel.native,
             members,
@@ -189,29 +218,22 @@ class BacktestEngine:
         )
         return BacktestResult(run, self._parameters(given, texts))
 
-    def _panel(self, prices: Any, holdings: Any, texts: Mapping[str, str]) -> Panel:
+    def _panel(self, prices: Any, holdings: Any, texts: dict[str, str]) -> Panel:
+        wanted = None if holdings is None else symbols_of(holdings)
         if isinstance(prices, Panel):
+            take_options(prices, texts)
+            outside = [] if wanted is None else sorted(set(prices.symbols) - set(wanted))
+            if outside:
+                raise ConfigError(
+                    f"the Panel has {len(outside)} symbols that are not among the holdings ({', '.join(outside[:5])}): "
+                    "build it with symbols=[...] of the holdings"
+                )
             return prices
         gap_bars = int(texts.get("max_gap_bars", "5")) if texts.get("gap_policy") == "forward_fill" else 0
-        panel = Panel(
-            prices,
-            on_bad_data=texts.get("on_bad_data", "error"),
-            signal_prices=texts.get("signal_prices", "split_adjusted"),
-            fill_gap_bars=gap_bars,
-        )
-        if holdings is None:
-            return panel
-        wanted = symbols_of(holdings)
-        if set(panel.symbols) <= set(wanted):
-            return panel
-        present = [name for name in wanted if name in set(panel.symbols)]
-        if not present:
-            raise NotFoundError(
-                f"none of the holdings ({', '.join(wanted[:5])}) is among the symbols of the prices"
-            )
+        columns = Columns(prices, "prices")
         return Panel(
-            prices,
-            present,
+            columns,
+            None if wanted is None else those_there(wanted, columns),
             on_bad_data=texts.get("on_bad_data", "error"),
             signal_prices=texts.get("signal_prices", "split_adjusted"),
             fill_gap_bars=gap_bars,
@@ -258,12 +280,13 @@ class BacktestEngine:
         given = [as_strategy(s) for s in as_list(strategies)]
         folder = database_folder(db)
         texts = self._texts(start_date=start, end_date=end, benchmark=benchmark)
-        wanted = None if symbols is None else [str(s) for s in symbols]
+        wanted = None if symbols is None else chosen_symbols(symbols)
         sectors: dict[str, str] = {}
         if holdings_df is not None:
             sectors = sectors_of(holdings_df)
             wanted = symbols_of(holdings_df) if wanted is None else wanted
-        members = make_members(given, Beside(holdings=holdings_df), None, folder)
+        beside = StoredBeside(folder, wanted, holdings_df, lag_days(texts))
+        members = make_members(given, beside, None, folder)
         run = _native.run_database(
             folder,
             members,
@@ -290,6 +313,41 @@ class BacktestEngine:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value is not None)
         return f"BacktestEngine({inside})"
+
+
+def take_options(panel: Panel, texts: dict[str, str]) -> None:
+    """What a panel was built with goes into the run's settings; what they say otherwise is a mistake."""
+    on_bad_data, signal_prices, gap_bars = panel.options
+    own = {"on_bad_data": on_bad_data, "signal_prices": signal_prices}
+    if gap_bars > 0:
+        own.update(gap_policy="forward_fill", max_gap_bars=str(gap_bars))
+    elif texts.get("gap_policy", "none") == "forward_fill":
+        raise ConfigError("gap_policy: the Panel fills no gaps: build it with fill_gap_bars")
+    for name, text in own.items():
+        if texts.setdefault(name, text) != text:
+            raise ConfigError(f"{name} is '{texts[name]}', but the Panel was built with '{text}'")
+
+
+def those_there(wanted: list[str], columns: Columns) -> list[str]:
+    """The symbols of holdings that prices have; says which they do not have."""
+    there = set(columns.codes(columns.need(SYMBOL_NAMES))[0])
+    present, absent = [s for s in wanted if s in there], [s for s in wanted if s not in there]
+    if not present:
+        raise NotFoundError(
+            f"none of the holdings ({', '.join(wanted[:5])}) is among the symbols of the prices"
+        )
+    if absent:
+        warnings.warn(
+            f"the prices have no rows of {len(absent)} of the holdings ({', '.join(absent[:5])})",
+            AssayWarning,
+            stacklevel=4,
+        )
+    return present
+
+
+def lag_days(texts: Mapping[str, str]) -> int:
+    """Days after which fundamentals are known that do not say when."""
+    return int(float(texts.get("lag_days", 90)))
 
 
 def is_holdings(table: Any) -> bool:

@@ -11,6 +11,10 @@ class ArgumentError(AssayError, ValueError):
     """A call cannot mean anything, such as an index out of range."""
 
 
+class ArgumentTypeError(AssayError, TypeError):
+    """A call got something of a kind that it cannot take, such as a class where an object is meant."""
+
+
 class OutOfMemoryError(AssayError, MemoryError):
     """There is not enough memory."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import _native
-from ._errors import AssayWarning, ConfigError, DataError, NotFoundError
+from ._errors import ArgumentTypeError, AssayWarning, ConfigError, DataError, NotFoundError
 
 # What columns are called: the database's name first.
 TIME_NAMES = ("timestamp", "date", "datetime", "time")
@@ -30,6 +30,10 @@ PRICE_NAMES = {
 ON_BAD_DATA = {"error": 0, "drop": 1, "keep": 2}
 SIGNAL_PRICES = {"split_adjusted": 0, "total_return": 1}
 NO_VERSION = np.iinfo(np.int64).min
+DAY_US = 86_400_000_000
+# What nanoseconds in 64 bits can count, which pandas did until lately.
+FIRST_YEAR, LAST_YEAR = 1678, 2262
+FIRST_US, LAST_US = (int(np.datetime64(f"{y}-01-01", "us").astype(np.int64)) for y in (FIRST_YEAR, LAST_YEAR))
 
 
 class Columns:
@@ -48,6 +52,7 @@ class Columns:
         self._frame: pd.DataFrame | None = None
         self._arrow: Any = None
         self._arrays: dict[str, Any] = {}
+        self._codes: dict[str, tuple[list[str], Any]] = {}
         if isinstance(data, pd.DataFrame):
             self._frame = data
             names = [str(name) for name in data.columns]
@@ -60,7 +65,7 @@ class Columns:
                 index_names = ["timestamp"]
             self._index_names = index_names if not isinstance(data.index, pd.RangeIndex) else []
             names += self._index_names
-        elif is_from(data, "polars"):
+        elif is_from(data, "polars") and hasattr(data, "to_arrow"):
             self._arrow = data.to_arrow()
             names = list(self._arrow.column_names)
         elif is_from(data, "pyarrow"):
@@ -74,8 +79,9 @@ class Columns:
             if len(set(lengths.values())) > 1:
                 raise DataError(f"{what}: the arrays have different lengths: {lengths}")
         else:
-            raise TypeError(
-                f"{what}: expected a pandas, polars or pyarrow table or a dict of arrays, not {type(data).__name__}"
+            hint = ": collect() it first" if hasattr(data, "collect") else ""
+            raise ArgumentTypeError(
+                f"{what}: expected a pandas, polars or pyarrow table or a dict of arrays, not {type(data).__name__}{hint}"
             )
         self.names = names
         self._by_lower: dict[str, str] = {}
@@ -186,7 +192,12 @@ class Columns:
         return to_us(values, f"{self.what}: {name}")
 
     def codes(self, name: str) -> tuple[list[str], Any]:
-        """A column of texts as their list and a number into it for each row."""
+        """A column of texts as their list and a number into it for each row; no text is without a row."""
+        if name not in self._codes:
+            self._codes[name] = used_alone(*self._all_codes(name))
+        return self._codes[name]
+
+    def _all_codes(self, name: str) -> tuple[list[str], Any]:
         values = self.series(name)
         if self._arrow is not None:
             import pyarrow as pa
@@ -213,6 +224,15 @@ class Columns:
             if missing.any():
                 raise DataError(f"{self.what}: {int(missing.sum())} rows have no {name}") from None
             return _native.codes(np.array([str(value) for value in objects], dtype=object), numbers), numbers
+
+
+def used_alone(names: list[str], codes: Any) -> tuple[list[str], Any]:
+    """Without the names that no row has: a filtered frame keeps all of its categories."""
+    is_used = np.bincount(codes, minlength=len(names)) > 0
+    if is_used.all():
+        return names, codes
+    numbers = np.cumsum(is_used, dtype=np.uint32) - np.uint32(1)
+    return [name for name, used in zip(names, is_used) if used], np.ascontiguousarray(numbers[codes])
 
 
 def is_from(data: Any, package: str) -> bool:
@@ -243,16 +263,88 @@ def is_zoned(values: Any) -> bool:
 
 def to_us(values: Any, what: str) -> Any:
     """Times of any kind as microseconds since 1970, UTC; times without a zone are UTC."""
-    array = values.array if isinstance(values, (pd.Series, pd.Index)) else values
-    if isinstance(getattr(array, "dtype", None), pd.DatetimeTZDtype):
-        array = pd.DatetimeIndex(values).tz_convert("UTC").tz_localize(None).to_numpy()
-    array = np.asarray(array)
-    if array.dtype.kind != "M":
-        index = pd.DatetimeIndex(pd.to_datetime(pd.Index(array), utc=True))
-        array = index.tz_localize(None).to_numpy()
+    index = as_times(values, what)
+    array = index.to_numpy()
     if np.isnat(array).any():
         raise DataError(f"{what}: {int(np.isnat(array).sum())} rows have no time")
-    return np.ascontiguousarray(array.astype("datetime64[us]").view(np.int64))
+    us = np.ascontiguousarray(array.astype("datetime64[us]").view(np.int64))
+    if len(us) and (us.min() < FIRST_US or us.max() > LAST_US):
+        raise DataError(f"{what}: times lie outside the years {FIRST_YEAR} to {LAST_YEAR - 1}")
+    return us
+
+
+def as_times(values: Any, what: str) -> Any:
+    """Times of any kind as an index of datetime64 without a zone, UTC; missing ones are NaT.
+
+    Whole numbers are dates such as 20240102, which cannot be anything else; other numbers are refused, since they could count
+    anything from anywhere.
+    """
+    array = values.array if isinstance(values, (pd.Series, pd.Index)) else values
+    if isinstance(getattr(array, "dtype", None), pd.DatetimeTZDtype):
+        index = pd.DatetimeIndex(values)
+        warn_of_other_days(index, what)
+        return index.tz_convert("UTC").tz_localize(None)
+    array = np.asarray(array)
+    if array.dtype.kind == "M":
+        return pd.DatetimeIndex(array) if array.dtype != "M8[D]" else pd.DatetimeIndex(array.astype("M8[s]"))
+    if array.dtype.kind in "iufb" or (array.dtype == object and has_number(array)):
+        array = texts_of_dates(array, what)
+    try:
+        return pd.DatetimeIndex(pd.to_datetime(pd.Index(array), utc=True)).tz_localize(None)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"{what}: {error}") from error
+
+
+def timestamp_of(value: Any, what: str) -> pd.Timestamp:
+    """One time of any kind, without a zone, UTC; a whole number is a date such as 20240102."""
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        value = texts_of_dates(np.array([value]), what)[0]
+    try:
+        time = pd.Timestamp(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"{what}: {value!r} is no date: {error}") from error
+    if pd.isna(time):
+        raise ConfigError(f"{what}: there is no date (NaT)")
+    return time.tz_convert("UTC").tz_localize(None) if time.tzinfo is not None else time
+
+
+def has_number(array: Any) -> bool:
+    """Whether the first object that is there is a number."""
+    first = next((v for v in array.ravel() if v is not None and v == v), None)
+    return isinstance(first, (int, float, np.integer, np.floating)) and not isinstance(first, bool)
+
+
+def texts_of_dates(array: Any, what: str) -> Any:
+    """Numbers such as 20240102 as texts that can be read as dates."""
+    try:
+        numbers = array.astype(np.int64)
+        is_whole = bool((numbers == array).all()) and array.dtype.kind != "b"
+    except (ValueError, TypeError, OverflowError):
+        is_whole = False
+    if not is_whole or (len(numbers) and not (numbers.min() >= 10_000_000 and numbers.max() < 100_000_000)):
+        shown = array[0] if len(array) else ""
+        raise DataError(
+            f"{what}: {shown!r} is a number, not a time: give datetimes (pandas.to_datetime(..., unit='s') makes them of "
+            "seconds since 1970), texts, or dates such as 20240102"
+        )
+    return numbers.astype(str)
+
+
+def warn_of_other_days(index: Any, what: str) -> None:
+    """Says where midnights of another zone, which daily bars have, lie on the day before in UTC."""
+    wall = index.tz_localize(None)
+    us = wall.to_numpy().astype("datetime64[us]").view(np.int64)
+    us = us[~np.isnat(wall.to_numpy())]
+    if len(us) == 0 or (us % DAY_US).any():
+        return
+    other = index.tz_convert("UTC").tz_localize(None)
+    if (other.normalize() < wall).any():
+        warnings.warn(
+            f"{what}: midnights of {index.tz} lie on the day before in UTC, which counts here; for daily bars drop the zone "
+            "first: tz_localize(None)",
+            AssayWarning,
+            stacklevel=2,
+        )
 
 
 def sectors_of(holdings: Any) -> dict[str, str]:
@@ -315,17 +407,19 @@ class Panel:
         columns.need(PRICE_NAMES["close"])
         only_one(columns, "currency")
         self.frequency = frequency_of(columns, times)
+        if self.frequency == "1d":  # a daily row counts for its date, whatever its time
+            times = times - times % DAY_US
         arrays: dict[str, Any] = {}
         for key, candidates in PRICE_NAMES.items():
             name = columns.find(candidates)
             if name is None:
                 arrays[key] = None
             elif key == "version":
-                arrays[key] = versions(columns.series(name))
+                arrays[key] = versions(columns.series(name), f"{columns.what}: {name}")
             else:
                 arrays[key] = columns.floats(name)
         if symbols is not None:
-            codes, names, times, arrays = choose(list(symbols), names, codes, times, arrays)
+            codes, names, times, arrays = choose(chosen_symbols(symbols), names, codes, times, arrays)
         self.options = (on_bad_data, signal_prices, fill_gap_bars)
         self._beside: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -345,6 +439,8 @@ class Panel:
             choice(SIGNAL_PRICES, "signal_prices", signal_prices),
             fill_gap_bars,
         )
+        if self.report["n_without_close"]:
+            self.report["n_without_close"] -= events_alone(arrays)
         for key, text in (
             ("n_replaced", "were replaced by newer rows of the same symbol and time"),
             ("n_dropped", "were bad and left out (on_bad_data: drop)"),
@@ -412,6 +508,15 @@ class Panel:
         return f"Panel({len(self.symbols)} symbols, {self.native.n_bars} bars)"
 
 
+def events_alone(arrays: Mapping[str, Any]) -> int:
+    """How many rows have no close but a split or a dividend, which take effect."""
+    has = np.zeros(len(arrays["close"]), dtype=bool)
+    for key, none in (("dividend", 0.0), ("split_ratio", 1.0)):
+        if arrays[key] is not None:
+            has |= ~np.isnan(arrays[key]) & (arrays[key] != none) & (arrays[key] != 0)
+    return int((has & np.isnan(arrays["close"])).sum())
+
+
 def only_one(columns: Columns, name: str) -> str:
     """The only value of a column that must not have several; empty where it has none."""
     found = columns.find((name,))
@@ -430,10 +535,8 @@ def only_one(columns: Columns, name: str) -> str:
 def frequency_of(columns: Columns, times_us: Any) -> str:
     """The frequency of prices as the database says it: told, else daily where no row has a time of day, else unknown."""
     told = only_one(columns, "frequency")
-    if told.lower() in ("daily", "d", "1d", "day"):
-        return "1d"
     if told:
-        return told
+        return _native.frequency_name(told)
     return "1d" if len(times_us) == 0 or not (times_us % 86_400_000_000).any() else ""
 
 
@@ -444,13 +547,20 @@ def choice(choices: Mapping[str, int], name: str, value: str) -> int:
     return choices[value]
 
 
-def versions(values: Any) -> Any:
+def versions(values: Any, what: str) -> Any:
     """Times of versions; missing ones are the oldest."""
     if hasattr(values, "to_pandas"):
         values = values.to_pandas()
-    index = pd.DatetimeIndex(pd.to_datetime(pd.Index(values), utc=True)).tz_localize(None)
-    array = index.to_numpy().astype("datetime64[us]").view(np.int64)
+    array = as_times(values, what).to_numpy().astype("datetime64[us]").view(np.int64)
     return np.ascontiguousarray(array)  # NaT is the least int64, which means none
+
+
+def chosen_symbols(symbols: Iterable[Any]) -> list[str]:
+    """Symbols that were asked for; one text is one symbol, none at all is a mistake."""
+    wanted = [symbols] if isinstance(symbols, str) else [str(s) for s in symbols]
+    if not wanted:
+        raise ConfigError("symbols is an empty list; leave it out for every symbol")
+    return wanted
 
 
 def choose(

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from . import _native
+from ._errors import ArgumentError
 from ._frames import METRIC_UNITS, Frames
 from ._types import PortfolioSnapshot, Trade
 
@@ -294,7 +295,7 @@ class BacktestResult(dict):  # type: ignore[type-arg]
         """
         path = Path(path)
         if path.suffix.lower() not in (".html", ".htm", ".json"):
-            raise ValueError(
+            raise ArgumentError(
                 f"{path}: a tearsheet is .html or .json; of a stored run `assay report` also makes .pdf and .png"
             )
         text = self._run.document(path.suffix.lower() != ".json")

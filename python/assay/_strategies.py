@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _native
-from ._errors import ConfigError
+from ._errors import ArgumentTypeError, ConfigError
 from ._types import Signal
 from ._view import BarView
 
@@ -342,10 +342,10 @@ def as_strategy(given: str | BaseStrategy | Any) -> Any:
     if isinstance(given, str):
         return strategy(given)
     if isinstance(given, type):
-        raise TypeError(f"{given.__name__} is a class; give an instance: {given.__name__}()")
+        raise ArgumentTypeError(f"{given.__name__} is a class; give an instance: {given.__name__}()")
     if isinstance(given, NativeStrategy) or any(callable(getattr(given, name, None)) for name in METHODS):
         return given
-    raise TypeError(f"expected a strategy or the name of one, not {type(given).__name__}")
+    raise ArgumentTypeError(f"expected a strategy or the name of one, not {type(given).__name__}")
 
 
 def params_as_texts(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from ._errors import ArgumentError
+
 
 class SignalAction(str, Enum):
     """What a signal asks for; the same as its text."""
@@ -85,7 +87,7 @@ class Signal:
         if target_position is None:
             target_position = target_position_pct
         elif target_position_pct is not None and target_position_pct != target_position:
-            raise ValueError(
+            raise ArgumentError(
                 f"target_position {target_position} and target_position_pct {target_position_pct} "
                 "are the same thing: give one of them"
             )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, Union
 
 import numpy as np
 
 from . import _native
+from ._errors import ArgumentError, ArgumentTypeError, NotFoundError
 from ._types import Signal, SignalAction
 
 ACTIONS = {name: number for number, name in enumerate(_native.enum_names("action"))}
@@ -47,7 +49,7 @@ def action_number(action: str | SignalAction) -> int:
     if number is None:
         number = ACTIONS.get(str(getattr(action, "value", action)).upper())
     if number is None:
-        raise ValueError(f"action {action!r} is none of {', '.join(ACTIONS)}")
+        raise ArgumentError(f"action {action!r} is none of {', '.join(ACTIONS)}")
     return number
 
 
@@ -87,7 +89,7 @@ class BarView(_native.View):
             its own at this bar.
         """
         if column not in COLUMNS:
-            raise ValueError(f"history: column {column!r} is none of {', '.join(COLUMNS)}")
+            raise ArgumentError(f"history: column {column!r} is none of {', '.join(COLUMNS)}")
         return self._history(COLUMNS[column], n).reshape(n, -1)
 
     def signal(
@@ -122,7 +124,7 @@ class BarView(_native.View):
         if target_position is None or target_position != target_position:
             target_position = math.nan
             if number == ACTIONS["TARGET"]:
-                raise ValueError(f"the TARGET signal for {symbol} needs a target_position")
+                raise ArgumentError(f"the TARGET signal for {symbol} needs a target_position")
         if score is None:
             score = strength
         self._emit(
@@ -164,18 +166,17 @@ class BarView(_native.View):
         ----------
         action : str or SignalAction
             Of all of them.
-        symbols : array of bool or int
-            A mask over all symbols, or their numbers.
+        symbols : array of bool, int or str
+            A mask over all symbols, their numbers, or their names.
         strength, target_position, score : float or array, optional
-            One for all, one a chosen symbol, or one a symbol of the run.
+            One for all; one a chosen symbol, in their order; or, where that is another number, one a symbol of the run.
         signal_type : str
             What they are called.
         """
         number = action_number(action)
-        chosen = np.asarray(symbols)
-        rows = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        rows = self._rows(symbols)
         if number == ACTIONS["TARGET"] and target_position is None:
-            raise ValueError("TARGET signals need a target_position")
+            raise ArgumentError("TARGET signals need a target_position")
         strengths = self._each(strength, rows)
         scores = strengths if score is None else self._each(score, rows)
         targets = self._each(math.nan if target_position is None else target_position, rows)
@@ -187,10 +188,37 @@ class BarView(_native.View):
             targets,
         )
 
+    def _rows(self, symbols: Any) -> Any:
+        """Numbers of symbols that were chosen by a mask, by numbers or by names."""
+        chosen = np.asarray(symbols)
+        if chosen.ndim != 1:
+            raise ArgumentError(
+                f"symbols has {chosen.ndim} dimensions: give a mask, or an array of numbers or names"
+            )
+        if chosen.dtype == object and len(chosen) and all(isinstance(v, (bool, np.bool_)) for v in chosen):
+            chosen = chosen.astype(bool)
+        if chosen.dtype == bool:
+            if len(chosen) != self.n_symbols:
+                raise ArgumentError(f"a mask of {len(chosen)} values for {self.n_symbols} symbols")
+            return np.flatnonzero(chosen)
+        if chosen.dtype.kind in "iu" or len(chosen) == 0:
+            return chosen.astype(np.int64)
+        if chosen.dtype.kind not in "UO":
+            raise ArgumentError(f"symbols are of the type {chosen.dtype}: give a mask, numbers or names")
+        numbers = {name: i for i, name in enumerate(self.symbols)}
+        unknown = [name for name in chosen if name not in numbers]
+        if unknown:
+            raise NotFoundError(f"a signal for {unknown[0]!r}, which is no symbol of this run")
+        return np.array([numbers[name] for name in chosen], dtype=np.int64)
+
     def _each(self, values: Any, rows: Any) -> Any:
         array = np.asarray(values, dtype=np.float64)
         if array.ndim == 1 and len(array) == self.n_symbols and len(rows) != len(array):
             array = array[rows]
+        if array.shape not in ((), rows.shape):
+            raise ArgumentError(
+                f"values of the shape {array.shape} for {len(rows)} chosen of {self.n_symbols} symbols"
+            )
         return np.ascontiguousarray(np.broadcast_to(array, rows.shape))
 
     def give(self, signals: Any) -> None:
@@ -201,9 +229,15 @@ class BarView(_native.View):
         signals : iterable of Signal
             At most one a symbol.
         """
+        if hasattr(signals, "symbol") and hasattr(signals, "action"):
+            signals = [signals]
+        if isinstance(signals, str) or not isinstance(signals, Iterable):
+            raise ArgumentTypeError(
+                f"a strategy must give a list of assay.Signal, not {type(signals).__name__}"
+            )
         for s in signals:
             if not hasattr(s, "symbol") or not hasattr(s, "action"):
-                raise TypeError(f"a strategy must give assay.Signal objects, not {type(s).__name__}")
+                raise ArgumentTypeError(f"a strategy must give assay.Signal objects, not {type(s).__name__}")
             give_one(self, s)
 
 
@@ -213,7 +247,7 @@ def give_one(view: BarView, s: Signal) -> None:
     if target is None:
         target = getattr(s, "target_position_pct", None)
     view.signal(
-        s.symbol,
+        s.symbol if isinstance(s.symbol, str) else str(s.symbol),  # a name, also where it is a number
         s.action,
         getattr(s, "strength", 1.0),
         target,

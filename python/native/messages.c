@@ -43,6 +43,17 @@ PyObject *native_raise(const assay_error *err) {
     return NULL;
 }
 
+PyObject *native_fail(assay_status status, const char *format, ...) {
+    va_list more;
+    va_start(more, format);
+    PyObject *text = PyUnicode_FromFormatV(format, more);
+    va_end(more);
+    if (text != NULL)
+        PyErr_SetObject(exceptions[status], text);
+    Py_XDECREF(text);
+    return NULL;
+}
+
 /* --- exceptions of strategies --- */
 
 bool native_failure_is_set(const native_failure *failure) {

@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "native.h"
+#include "store/frequency.h"
 
 /* --- how records lie in memory, for NumPy --- */
 
@@ -147,6 +148,14 @@ static PyObject *enum_names(PyObject *module, PyObject *which) {
     return PyErr_Format(PyExc_KeyError, "no enumeration %R", which);
 }
 
+static PyObject *frequency_name(PyObject *module, PyObject *text) {
+    Py_ssize_t size;
+    char name[32];
+    const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
+    (void)module;
+    return bytes == NULL ? NULL : PyUnicode_FromString(assay_frequency_name(bytes, (size_t)size, name));
+}
+
 static PyMethodDef functions[] = {
     {"build_panel", (PyCFunction)(void (*)(void))native_panel_build, METH_VARARGS | METH_KEYWORDS, NULL},
     {"resample_panel", native_resample, METH_VARARGS, NULL},
@@ -158,11 +167,13 @@ static PyMethodDef functions[] = {
     {"open_strategy", (PyCFunction)(void (*)(void))native_strategy_open, METH_VARARGS | METH_KEYWORDS, NULL},
     {"strategy_of_signals", (PyCFunction)(void (*)(void))native_strategy_of_signals,
      METH_VARARGS | METH_KEYWORDS, NULL},
+    {"columns", native_columns, METH_O, NULL},
     {"settings", native_settings, METH_NOARGS, NULL},
     {"strategies", native_strategies, METH_NOARGS, NULL},
     {"metrics", native_metrics, METH_NOARGS, NULL},
     {"record_fields", native_record_fields, METH_O, NULL},
     {"enum_names", enum_names, METH_O, NULL},
+    {"frequency_name", frequency_name, METH_O, NULL},
     {0},
 };
 

@@ -24,6 +24,8 @@ static inline PyObject *native_new_ref(PyObject *object) { /* Py_NewRef is newer
 
 /* Sets the exception of err's status; returns NULL. With an exception set already it stays. */
 PyObject *native_raise(const assay_error *err);
+/* Sets the exception of a status; the format is that of PyErr_Format. Returns NULL. */
+PyObject *native_fail(assay_status status, const char *format, ...);
 bool native_errors_init(void);
 
 /* What the library has to say beside errors (rows that were left out), collected while it runs without the GIL. */
@@ -168,6 +170,10 @@ PyObject *native_strategy_of_signals(PyObject *module, PyObject *args, PyObject 
 PyObject *native_settings(PyObject *module, PyObject *unused);
 PyObject *native_strategies(PyObject *module, PyObject *unused);
 PyObject *native_metrics(PyObject *module, PyObject *unused);
+/* A list of the columns beside prices that a strategy reads. */
+PyObject *native_columns_of(const assay_strategy *strategy);
+/* columns(definition): the same of a strategy in Python. */
+PyObject *native_columns(PyObject *module, PyObject *definition);
 PyObject *native_record_fields(PyObject *module, PyObject *name);
 
 #endif

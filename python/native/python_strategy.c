@@ -80,8 +80,8 @@ long native_python_strategy_kind(native_python_strategy *s, PyObject *key) {
     number = find_kind(s, plain);
     bool is_new = number < 0 && PyErr_Occurred() == NULL;
     if (is_new && s->n_kinds >= s->descriptor.n_kinds) {
-        PyErr_Format(
-            PyExc_ValueError,
+        native_fail(
+            ASSAY_E_ARGUMENT,
             "strategy %s has more than %u kinds of signals in one run; signal_type is a name that many "
             "signals share, what is particular to one belongs in its reason",
             s->name, s->descriptor.n_kinds);
@@ -120,7 +120,7 @@ long native_python_strategy_feature(const native_python_strategy *s, PyObject *n
                 return same < 0 ? -1 : (long)i;
         }
     }
-    PyErr_Format(PyExc_KeyError, "strategy %s declares no feature %R", s->name, name);
+    native_fail(ASSAY_E_NOT_FOUND, "strategy %s declares no feature %R", s->name, name);
     return -1;
 }
 
@@ -283,8 +283,8 @@ static bool take_features(native_python_strategy *s) {
     bool ok = s->features != NULL;
     Py_ssize_t n = ok ? PyTuple_GET_SIZE(s->features) : 0;
     if (ok && n > ASSAY_MAX_FEATURES) {
-        PyErr_Format(PyExc_ValueError, "strategy %s has %zd features; at most %d", s->name, n,
-                     ASSAY_MAX_FEATURES);
+        native_fail(ASSAY_E_ARGUMENT, "strategy %s has %zd features; at most %d", s->name, n,
+                    ASSAY_MAX_FEATURES);
         ok = false;
     }
     for (Py_ssize_t i = 0; i < n && ok; i++) {
@@ -351,4 +351,13 @@ void native_python_strategy_destroy(native_python_strategy *s) {
     free(s->reference);
     PyMem_Free(s->params);
     PyMem_Free(s);
+}
+
+PyObject *native_columns(PyObject *module, PyObject *definition) {
+    native_failure failure = {0};
+    (void)module;
+    native_python_strategy *s = native_python_strategy_create(definition, 0, &failure);
+    PyObject *list = s == NULL ? NULL : native_columns_of(&s->descriptor);
+    native_python_strategy_destroy(s);
+    return list;
 }

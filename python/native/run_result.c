@@ -25,7 +25,7 @@ static PyObject *records(PyObject *self, PyObject *name) {
         const assay_snapshot *rows = assay_result_snapshots(result, &n);
         return native_bytes_of(self, rows, n * sizeof *rows);
     }
-    return PyErr_Format(PyExc_KeyError, "no records %R", name);
+    return native_fail(ASSAY_E_ARGUMENT, "no records %R: signals, fills, trades, snapshots", name);
 }
 
 static PyObject *get_timestamps(PyObject *self, void *unused) {
@@ -40,12 +40,13 @@ static PyObject *get_symbols(PyObject *self, void *unused) {
 }
 
 static PyObject *get_metrics(PyObject *self, void *unused) {
-    const double *values = assay_result_metrics(((native_run_object *)self)->run.result);
+    const assay_result *result = ((native_run_object *)self)->run.result;
+    const double *values = assay_result_metrics(result);
     PyObject *metrics = PyDict_New();
     (void)unused;
-    for (size_t i = 0; i < assay_metric_count() && metrics != NULL; i++) {
+    for (size_t i = 0; i < assay_result_n_metrics(result) && metrics != NULL; i++) {
         PyObject *value = PyFloat_FromDouble(values[i]);
-        if (value == NULL || PyDict_SetItemString(metrics, assay_metric_at(i)->name, value) != 0)
+        if (value == NULL || PyDict_SetItemString(metrics, assay_run_metric_at(i)->name, value) != 0)
             Py_CLEAR(metrics);
         Py_XDECREF(value);
     }
@@ -188,8 +189,8 @@ static PyObject *save(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "ss", &db, &run_id))
         return NULL;
     if (!cli_is_run_id(run_id))
-        return PyErr_Format(
-            PyExc_ValueError,
+        return native_fail(
+            ASSAY_E_ARGUMENT,
             "run_id '%s': 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit",
             run_id);
     Py_BEGIN_ALLOW_THREADS status = assay_store_open(db, true, 0, &store, &err);

@@ -50,19 +50,29 @@ static PyObject *get_needs_sectors(PyObject *self, void *unused) {
     return PyBool_FromLong(((native_strategy *)self)->strategy->needs_sectors);
 }
 
-static PyObject *get_columns(PyObject *self, void *unused) {
-    enum { MOST = 256 };
-    const char *name[MOST];
-    size_t n = assay_strategy_columns(((native_strategy *)self)->strategy, name, MOST);
+static void add_column(void *list, const char *name) {
+    PyObject *text = PyErr_Occurred() != NULL ? NULL : PyUnicode_FromString(name);
+    if (text != NULL)
+        (void)PyList_Append(list, text); /* what fails is pending */
+    Py_XDECREF(text);
+}
+
+PyObject *native_columns_of(const assay_strategy *strategy) {
     PyObject *list = PyList_New(0);
-    (void)unused;
-    for (size_t i = 0; i < n && i < MOST && list != NULL; i++) {
-        PyObject *text = PyUnicode_FromString(name[i]);
-        if (text == NULL || PyList_Append(list, text) != 0)
-            Py_CLEAR(list);
-        Py_XDECREF(text);
-    }
+    assay_error err = {0};
+    if (list == NULL)
+        return NULL;
+    assay_status status = assay_strategy_columns(strategy, add_column, list, &err);
+    if (status != ASSAY_OK && PyErr_Occurred() == NULL)
+        native_raise(&err);
+    if (PyErr_Occurred() != NULL)
+        Py_CLEAR(list);
     return list;
+}
+
+static PyObject *get_columns(PyObject *self, void *unused) {
+    (void)unused;
+    return native_columns_of(((native_strategy *)self)->strategy);
 }
 
 static PyGetSetDef strategy_getters[] = {
@@ -249,8 +259,8 @@ PyObject *native_metrics(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
     PyObject *list = PyList_New(0);
-    for (size_t i = 0; i < assay_metric_count() && list != NULL; i++) {
-        const assay_metric *m = assay_metric_at(i);
+    for (size_t i = 0; i < assay_run_metric_count() && list != NULL; i++) {
+        const assay_metric *m = assay_run_metric_at(i);
         PyObject *item = Py_BuildValue("{s:s,s:s,s:s,s:s}", "name", m->name, "unit", m->unit, "formula",
                                        m->formula, "source", m->source);
         if (item == NULL || PyList_Append(list, item) != 0)

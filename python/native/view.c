@@ -12,8 +12,8 @@
 static const assay_view *look(PyObject *self) {
     const assay_view *view = ((native_view *)self)->view;
     if (view == NULL)
-        PyErr_SetString(PyExc_RuntimeError,
-                        "this bar is over: a view can be used while its strategy is asked only");
+        native_fail(ASSAY_E_ARGUMENT,
+                    "this bar is over: a view can be used while its strategy is asked only");
     return view;
 }
 
@@ -180,7 +180,8 @@ static PyObject *history(PyObject *self, PyObject *args) {
     size_t n = assay_view_n_symbols(view);
     if (column < 0 || column >= ASSAY_N_PRICE_COLUMNS || n_rows < 1 ||
         (size_t)n_rows > PY_SSIZE_T_MAX / 16 / (n + 1))
-        return PyErr_Format(PyExc_ValueError, "history of column %d over %zd bars", column, n_rows);
+        return native_fail(ASSAY_E_ARGUMENT,
+                           "history over %zd bars: at least 1, and as many as fit into memory", n_rows);
     double *values = PyMem_Malloc((size_t)n_rows * n * sizeof *values + 1);
     if (values == NULL)
         return PyErr_NoMemory();
@@ -204,7 +205,7 @@ static Py_ssize_t symbol_of(native_view *v, PyObject *symbol) {
         if (number != NULL)
             return PyLong_AsSsize_t(number);
         if (PyErr_Occurred() == NULL)
-            PyErr_Format(PyExc_KeyError, "a signal for %R, which is no symbol of this run", symbol);
+            native_fail(ASSAY_E_NOT_FOUND, "a signal for %R, which is no symbol of this run", symbol);
         return -1;
     }
     PyObject *whole = PyNumber_Index(symbol);
@@ -213,8 +214,8 @@ static Py_ssize_t symbol_of(native_view *v, PyObject *symbol) {
     if (PyErr_Occurred() != NULL)
         return -1;
     if (number < 0 || number >= PyTuple_GET_SIZE(v->symbols)) {
-        PyErr_Format(PyExc_IndexError, "a signal for symbol %zd, but there are %zd", number,
-                     PyTuple_GET_SIZE(v->symbols));
+        native_fail(ASSAY_E_ARGUMENT, "a signal for symbol %zd, but there are %zd", number,
+                    PyTuple_GET_SIZE(v->symbols));
         return -1;
     }
     return number;
@@ -266,15 +267,15 @@ static PyObject *emit_rows(PyObject *self, PyObject *args) {
     bool ok = kind >= 0 && reserve(v, v->n_signals + n);
     if (ok &&
         ((size_t)scores.len != n * 8 || (size_t)strengths.len != n * 8 || (size_t)targets.len != n * 8)) {
-        PyErr_Format(PyExc_ValueError, "%zu symbols need as many scores, strengths and targets", n);
+        native_fail(ASSAY_E_ARGUMENT, "%zu symbols need as many scores, strengths and targets", n);
         ok = false;
     }
     for (size_t i = 0; i < n && ok; i++) {
         int64_t number = ((const int64_t *)symbols.buf)[i];
         ok = number >= 0 && number < PyTuple_GET_SIZE(v->symbols);
         if (!ok) {
-            PyErr_Format(PyExc_IndexError, "a signal for symbol %lld, but there are %zd", (long long)number,
-                         PyTuple_GET_SIZE(v->symbols));
+            native_fail(ASSAY_E_ARGUMENT, "a signal for symbol %lld, but there are %zd", (long long)number,
+                        PyTuple_GET_SIZE(v->symbols));
             break;
         }
         double score = ((const double *)scores.buf)[i];

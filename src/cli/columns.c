@@ -52,18 +52,26 @@ static assay_status load_for_signals(assay_store *store, const assay_bars_spec *
     return status;
 }
 
-assay_status cli_load_columns(assay_store *store, const cli_request *request, const char *frequency,
-                              assay_panel *panel, assay_error *err) {
-    const char *name[MOST_COLUMNS];
+typedef struct wanted_columns {
+    cli_names names;
+    bool is_whole; /* false: out of memory */
+} wanted_columns;
+
+static void want_column(void *context, const char *name) {
+    wanted_columns *wanted = context;
+    wanted->is_whole = wanted->is_whole && cli_names_add(&wanted->names, name, strlen(name));
+}
+
+static assay_status load_wanted(assay_store *store, const cli_request *request, const char *frequency,
+                                const cli_names *wanted, assay_panel *panel, assay_error *err) {
+    const char *const *name = (const char *const *)wanted->name;
     bool found[MOST_COLUMNS] = {false};
-    size_t n = assay_strategy_columns(request->strategies.strategy, name, MOST_COLUMNS);
+    size_t n = wanted->n;
     const assay_column_spec spec = {.frequency = frequency,
                                     .max_age_days = whole_of(request->config, "max_age_days"),
                                     .lag_days = whole_of(request->config, "lag_days")};
     assay_bars_spec bars;
     assay_status status = ASSAY_OK;
-    if (n == 0)
-        return ASSAY_OK;
     if (n > MOST_COLUMNS)
         return assay_error_set(err, ASSAY_E_CONFIG, "the strategy reads %zu columns; at most %d", n,
                                MOST_COLUMNS);
@@ -83,5 +91,17 @@ assay_status cli_load_columns(assay_store *store, const cli_request *request, co
         if (!left_found[i] && assay_indicator_expression(left[i]) == NULL)
             status = assay_store_load_columns(store, panel, &spec, &left[i], 1, NULL, err);
     }
+    return status;
+}
+
+assay_status cli_load_columns(assay_store *store, const cli_request *request, const char *frequency,
+                              assay_panel *panel, assay_error *err) {
+    wanted_columns wanted = {.is_whole = true};
+    assay_status status = assay_strategy_columns(request->strategies.strategy, want_column, &wanted, err);
+    if (status == ASSAY_OK && !wanted.is_whole)
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for names of columns");
+    if (status == ASSAY_OK && wanted.names.n > 0)
+        status = load_wanted(store, request, frequency, &wanted.names, panel, err);
+    cli_names_reset(&wanted.names);
     return status;
 }

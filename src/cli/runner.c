@@ -298,9 +298,15 @@ static assay_status run_one(void *context, unsigned worker, size_t unit, assay_e
     return cli_run_panel(&batch->requests[unit], batch->frequency, &batch->runs[unit], err);
 }
 
+static void note_column(void *context, const char *name) {
+    (void)name;
+    *(bool *)context = false;
+}
+
 /* Whether a strategy reads more than prices: then its panel has more, and another fingerprint. */
 static bool reads_prices_alone(const assay_strategy *strategy) {
-    return !strategy->needs_sectors && assay_strategy_columns(strategy, NULL, 0) == 0;
+    bool is_alone = !strategy->needs_sectors;
+    return assay_strategy_columns(strategy, note_column, &is_alone, NULL) == ASSAY_OK && is_alone;
 }
 
 /* One panel for all that read prices alone, one for each of the others. */

@@ -12,56 +12,75 @@
 
 /* --- columns --- */
 
+/* Names that were found, each once. */
 typedef struct name_list {
-    const char **name;
-    size_t n, size;
+    char **name; /* owned */
+    size_t n, capacity;
 } name_list;
 
-static void add_name(name_list *list, const char *name) {
-    for (size_t i = 0; i < list->n && i < list->size; i++) {
+static assay_status add_name(name_list *list, const char *name, assay_error *err) {
+    for (size_t i = 0; i < list->n; i++) {
         if (strcmp(list->name[i], name) == 0)
-            return;
+            return ASSAY_OK;
     }
-    if (list->n < list->size)
-        list->name[list->n] = name;
-    list->n++;
+    assay_status status = ASSAY_RESERVE(list->name, list->capacity, list->n + 1, err);
+    char *copy = status == ASSAY_OK ? strdup(name) : NULL;
+    if (status == ASSAY_OK && copy == NULL)
+        status = assay_error_set(err, ASSAY_E_NOMEM, "out of memory for the name of a column");
+    if (status == ASSAY_OK)
+        list->name[list->n++] = copy;
+    return status;
 }
 
-/* The known columns that the expressions of declared features name; their names are static. */
-static void add_declared(name_list *list, const assay_strategy *strategy) {
+static assay_status add_graph(name_list *list, const assay_graph *graph, assay_error *err) {
+    assay_status status = ASSAY_OK;
+    for (uint32_t i = 0; i < graph->n && status == ASSAY_OK; i++) {
+        if (graph->node[i].op == ASSAY_OP_COLUMN)
+            status = add_name(list, graph->node[i].text, err);
+    }
+    return status;
+}
+
+/* Of the expressions of declared features; one that cannot be read is an error of the run, which says why. */
+static assay_status add_declared(name_list *list, const assay_strategy *strategy, assay_error *err) {
     double params[ASSAY_MAX_PARAMS];
     assay_feature feature[ASSAY_MAX_FEATURES];
+    assay_graph graph = {0};
     if (strategy->features == NULL || strategy->n_params > ASSAY_MAX_PARAMS)
-        return;
+        return ASSAY_OK;
     for (uint32_t i = 0; i < strategy->n_params; i++)
         params[i] = strategy->params[i].default_value;
+    const assay_scope scope = {.param = strategy->params, .n_params = strategy->n_params, .value = params};
     uint32_t n = strategy->features(strategy->context, params, feature);
-    for (uint32_t i = 0; i < n && i < ASSAY_MAX_FEATURES; i++) {
-        const assay_bound_feature bound = {feature[i], strategy, params};
-        for (size_t k = 0; assay_known_column_at(k) != NULL; k++) {
-            if (assay_feature_names(&bound, assay_known_column_at(k)))
-                add_name(list, assay_known_column_at(k));
-        }
+    assay_status status = ASSAY_OK;
+    for (uint32_t i = 0; i < n && i < ASSAY_MAX_FEATURES && status != ASSAY_E_NOMEM; i++) {
+        uint32_t node;
+        if (feature[i].kind == ASSAY_FEATURE_EXPRESSION)
+            status = assay_expression_read(&graph, &scope, feature[i].expression, &node, NULL, NULL);
     }
+    status = status == ASSAY_E_NOMEM
+                 ? assay_error_set(err, status, "out of memory for the features of %s", strategy->name)
+                 : add_graph(list, &graph, err);
+    assay_graph_reset(&graph);
+    return status;
 }
 
-static void add_columns(name_list *list, const assay_strategy *strategy) {
-    if (strategy->on_bar != assay_rule_on_bar) {
-        add_declared(list, strategy);
-        return;
+assay_status assay_strategy_columns(const assay_strategy *strategy, assay_column_found found, void *context,
+                                    assay_error *err) {
+    name_list list = {0};
+    assay_status status = ASSAY_OK;
+    for (uint32_t i = 0; i < assay_member_count(strategy) && status == ASSAY_OK; i++) {
+        const assay_strategy *member = assay_member_at(strategy, i).strategy;
+        const assay_rule *rule = member->on_bar == assay_rule_on_bar ? member->context : NULL;
+        status = rule != NULL ? add_graph(&list, &rule->graph, err) : add_declared(&list, member, err);
     }
-    const assay_rule *rule = strategy->context;
-    for (uint32_t i = 0; i < rule->graph.n; i++) {
-        if (rule->graph.node[i].op == ASSAY_OP_COLUMN)
-            add_name(list, rule->graph.node[i].text);
+    for (size_t i = 0; i < list.n; i++) {
+        if (status == ASSAY_OK)
+            found(context, list.name[i]);
+        free(list.name[i]);
     }
-}
-
-size_t assay_strategy_columns(const assay_strategy *strategy, const char **out_names, size_t size) {
-    name_list list = {out_names, 0, size};
-    for (uint32_t i = 0; i < assay_member_count(strategy); i++)
-        add_columns(&list, assay_member_at(strategy, i).strategy);
-    return list.n;
+    free(list.name);
+    return status;
 }
 
 /* --- indicators --- */

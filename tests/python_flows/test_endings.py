@@ -1,5 +1,6 @@
 """Programs that flows start end with them, however they end; what they say is logged as they say it."""
 
+import concurrent.futures
 import logging
 import os
 import signal
@@ -125,6 +126,40 @@ def test_a_signal_ends_programs_even_where_its_exception_is_lost(wide_market):
     finally:
         signal.signal(signal.SIGTERM, before)
         _command._left.clear()
+
+
+def test_a_signal_that_another_thread_gets_is_seen():
+    """The system may hand a signal of the process to any thread; the main thread must not sleep through it."""
+
+    class Submitted:
+        wrapped_future = concurrent.futures.Future()  # never done
+
+        def wait(self, seconds):
+            concurrent.futures.wait([self.wrapped_future], seconds)
+
+        def result(self):
+            return self.wrapped_future.result()
+
+    class Seen(BaseException):
+        pass
+
+    def ours(number, frame):
+        raise Seen
+
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait, daemon=True)
+    other.start()
+    before = signal.signal(signal.SIGTERM, ours)
+    kill = threading.Timer(0.5, signal.pthread_kill, (other.ident, signal.SIGTERM))
+    started = time.monotonic()
+    try:
+        kill.start()
+        with pytest.raises(Seen):
+            _command.result_of(Submitted())
+        assert time.monotonic() - started < 5
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        ended.set()
 
 
 def test_an_ordinary_error_ends_no_other_program(wide_market):

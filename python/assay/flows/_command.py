@@ -9,8 +9,9 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, TypeVar, Union
 
+from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 
 from .. import _process
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _guard = threading.RLock()  # also taken by handlers of signals, wherever the main thread is
 _running: dict[str, set[subprocess.Popen[str]]] = {}
 _left: set[str] = set()
+_STEP_S = 0.5
+R = TypeVar("R")
 
 
 @contextlib.contextmanager
@@ -77,6 +80,18 @@ def _signals_first(act: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, before[number])
+
+
+def result_of(future: PrefectFuture[R]) -> R:
+    """What a submitted task returned, or what it raised.
+
+    Waits in steps. The system may hand a signal of the process to any of its threads; Python's handler runs in the main thread,
+    which does not notice while it waits for a lock.
+    """
+    wrapped = getattr(future, "wrapped_future", None)
+    while wrapped is not None and not wrapped.done():
+        future.wait(_STEP_S)
+    return future.result()
 
 
 def _start(key: str, arguments: list[str]) -> subprocess.Popen[str]:

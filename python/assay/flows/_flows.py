@@ -13,7 +13,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from assay._errors import ConfigError
 from assay._research import database, market_arguments, strategy_name, sweep_arguments, walk_arguments
-from assay.flows._command import programs_of_flow
+from assay.flows._command import programs_of_flow, result_of
 from assay.flows._tasks import (
     is_stored,
     read_sweep_task,
@@ -95,12 +95,12 @@ def _run_all(
         "settings": settings,
     }
     running = {name: run_backtest_task.submit(*what, **data) for name, what in wanted.items()}
-    results = {name: future.result() for name, future in running.items()}
+    results = {name: result_of(future) for name, future in running.items()}
     for name, future in running.items():
         # What comes from the cache may have been deleted since from the database.
         if future.state.name == "Cached" and not is_stored(folder, results[name]["run_id"]):
             anew = run_backtest_task.with_options(refresh_cache=True)
-            results[name] = anew.submit(*wanted[name], **data).result()
+            results[name] = result_of(anew.submit(*wanted[name], **data))
     tearsheets: dict[str, str] = {}
     if reports is not None:
         Path(reports).mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _run_all(
                 )
                 for name, r in results.items()
             }
-            tearsheets = {name: future.result() for name, future in written.items()}
+            tearsheets = {name: result_of(future) for name, future in written.items()}
         for name, path in tearsheets.items():
             logger.info("tearsheet of %s: %s", name, path)
     _summarise(key, results, tearsheets)
@@ -314,8 +314,8 @@ def parameter_optimization_flow(
             for k in range(max(1, shards))
         ]
         for future in running:
-            future.result()
-    sweep = read_sweep_task.submit(folder, name).result()
+            result_of(future)
+    sweep = result_of(read_sweep_task.submit(folder, name))
     best = ", ".join(f"{k} {v}" for k, v in sweep.best.items())
     create_markdown_artifact(
         f"Best of {sweep.summary['n_tried']:,} points of `{name}`: {best}; {objective} "
@@ -326,7 +326,7 @@ def parameter_optimization_flow(
     )
     if reports is not None:
         Path(reports).mkdir(parents=True, exist_ok=True)
-        path = report_task.submit([name], db=folder, out=str(Path(reports) / f"{name}.html")).result()
+        path = result_of(report_task.submit([name], db=folder, out=str(Path(reports) / f"{name}.html")))
         create_link_artifact(Path(path).as_uri(), link_text="Heatmaps and sensitivity", key="sweep-tearsheet")
     return sweep.best, sweep.points
 
@@ -378,7 +378,7 @@ def walk_forward_validation_flow(
         market, param_grid, objective, train, test, step, anchored, purge, embargo, run_id
     )
     with programs_of_flow():
-        frame = walk_forward_task.submit(arguments, db=folder).result().folds
+        frame = result_of(walk_forward_task.submit(arguments, db=folder)).folds
     metric = objective.split(":")[-1]
     inside, outside = f"in_sample_{metric}", f"out_of_sample_{metric}"
     create_markdown_artifact(

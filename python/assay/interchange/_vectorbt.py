@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .._errors import ArgumentError, DataError
+from .._errors import ArgumentError, ArgumentTypeError, DataError
 from .._inputs import SYMBOL_NAMES, to_us
 from ._bars import Bars, check_worth, signal_frame
 
@@ -136,7 +136,7 @@ def wide_mask(data: Any, name: str) -> pd.DataFrame:
             raise DataError(f"{name}: the series has no name; its name is the symbol: {name}.rename('AAPL')")
         data = data.to_frame()
     if not isinstance(data, pd.DataFrame):
-        raise TypeError(f"{name}: expected a pandas DataFrame or Series, not {type(data).__name__}")
+        raise ArgumentTypeError(f"{name}: expected a pandas DataFrame or Series, not {type(data).__name__}")
     if not isinstance(data.index, pd.DatetimeIndex):
         raise DataError(f"{name}: the index must be times (a DatetimeIndex), not {type(data.index).__name__}")
     if data.index.has_duplicates:
