@@ -257,7 +257,8 @@ class BacktestAnalyzer:
         Parameters
         ----------
         benchmark : pandas.Series or sequence of float
-            Prices by date, of which those of the run's bars are taken; or returns, one a bar of the run.
+            Prices by date, of which those of the run's bars are taken (where some are missing, one return spans the gap, of both);
+            or returns, one a bar of the run.
 
         Returns
         -------
@@ -269,21 +270,14 @@ class BacktestAnalyzer:
             raise ArgumentError(
                 "comparison_to_benchmark needs the benchmark's prices (a Series by date) or returns"
             )
-        own = self.equity_curve_data()["return"]
-        market: Any
-        if isinstance(benchmark, pd.Series) and isinstance(benchmark.index, pd.DatetimeIndex):
-            market = benchmark.reindex(own.index).pct_change(fill_method=None).to_numpy(dtype=np.float64)
-        else:
-            market = np.asarray(benchmark, dtype=np.float64)
-            if len(market) != len(own):
-                raise ArgumentError(f"the benchmark has {len(market)} returns, the run {len(own)} bars")
-        both = np.isfinite(market)
-        r, b = own.to_numpy()[both], market[both]
-        excess, periods = r - b, self._periods_per_year()
+        curve = self.equity_curve_data()
+        r, b, bars_each = self._beside(curve, benchmark)
+        excess, periods = r - b, self._periods_per_year() / bars_each
         excess = np.where(np.abs(excess) < 1e-12, 0.0, excess)  # as the run's own returns
         error = np.std(excess, ddof=1) if len(excess) > 1 else np.nan
         variance = np.var(b, ddof=1) if len(b) > 1 else 0.0
-        run_return, market_return = (np.prod(1 + r) - 1) * 100, (np.prod(1 + b) - 1) * 100
+        nothing = np.nan if len(r) == 0 else 1.0
+        run_return, market_return = (np.prod(1 + r) * nothing - 1) * 100, (np.prod(1 + b) * nothing - 1) * 100
         return {
             "total_return_pct": float(run_return),
             "benchmark_return_pct": float(market_return),
@@ -295,6 +289,27 @@ class BacktestAnalyzer:
             if error > 0
             else float("nan"),
         }
+
+    def _beside(self, curve: pd.DataFrame, benchmark: Any) -> tuple[Any, Any, float]:
+        """Returns of the run and of a market over the same times, and how many bars of the run lie in one on average."""
+        if not is_by_date(benchmark):
+            market = np.asarray(benchmark, dtype=np.float64)
+            if len(market) != len(curve):
+                raise ArgumentError(f"the benchmark has {len(market)} returns, the run {len(curve)} bars")
+            both = np.isfinite(market)
+            return curve["return"].to_numpy()[both], market[both], 1.0
+        prices = by_times_of(benchmark, pd.DatetimeIndex(curve.index))
+        at = np.flatnonzero(
+            np.isfinite(prices)
+        )  # bars that both have; what lies between two of them is one return
+        equity = curve["equity"].to_numpy()[at]
+        if len(at) < 2:
+            return np.empty(0), np.empty(0), 1.0
+        return (
+            equity[1:] / equity[:-1] - 1,
+            prices[at][1:] / prices[at][:-1] - 1,
+            (at[-1] - at[0]) / (len(at) - 1),
+        )
 
     def _periods_per_year(self) -> float:
         """The run's own, which its annual volatility tells; 252 where it does not."""
@@ -358,6 +373,28 @@ RISK_METRICS = [
         for part in ("volatility", "drawdown", "sharpe", "sortino", "calmar", "ulcer", "var_", "cvar")
     )
 ]
+
+
+def is_by_date(benchmark: Any) -> bool:
+    """Whether a benchmark is prices by date."""
+    if not isinstance(benchmark, pd.Series):
+        return False
+    dates = ("date", "datetime", "datetime64")
+    return isinstance(benchmark.index, pd.DatetimeIndex) or pd.api.types.infer_dtype(benchmark.index) in dates
+
+
+def by_times_of(benchmark: Any, times: pd.DatetimeIndex) -> Any:
+    """Prices at some times, NaN where there are none.
+
+    Of daily bars the date counts, whatever the hour and zone of the benchmark's.
+    """
+    index = pd.DatetimeIndex(pd.to_datetime(benchmark.index))
+    if (times == times.normalize()).all():
+        index = index.tz_localize(None).normalize()
+    elif index.tz is not None:
+        index = index.tz_convert("UTC").tz_localize(None)
+    prices = pd.Series(benchmark.to_numpy(dtype=np.float64), index=index)
+    return prices[~index.duplicated(keep="last")].reindex(times).to_numpy()
 
 
 def longest_run(flags: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from typing import Any, Callable, Protocol, Union
 
 import pandas as pd
 
+from ._engine import date_text, setting_text, some
 from ._errors import ArgumentError, AssayError, ConfigError
+from ._inputs import chosen_symbols
 from ._process import call
-from ._strategies import NativeStrategy
+from ._strategies import NativeStrategy, text_of
 
 PATH = Union[str, Path]
 _NAMES = {"beta": "portfolio_beta"}
@@ -126,9 +129,25 @@ def strategy_name(name: str) -> str:
     return _NAMES.get(name, name)
 
 
-def text_of(value: Any) -> str:
-    """A value as the program reads it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def strategy_state(strategy: str) -> str:
+    """What says that the file of a strategy has changed.
+
+    Parameters
+    ----------
+    strategy : str
+        A reference, such as ``"momentum"`` or ``"rule:FILE.yaml"``.
+
+    Returns
+    -------
+    str
+        A digest of what is in the file that it names; empty where it names none.
+    """
+    kind, _, source = strategy.partition(":")
+    file = Path(source if kind in ("rule", "plugin", "signals") else strategy)
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    except OSError:  # a text too long for a path, such as a query
+        return ""
 
 
 def axes(param_grid: Mapping[str, Any]) -> list[str]:
@@ -139,7 +158,7 @@ def axes(param_grid: Mapping[str, Any]) -> list[str]:
     for name, values in param_grid.items():
         found += [
             "--axis",
-            f"{name}={values if isinstance(values, str) else ','.join(map(text_of, values))}",
+            f"{name}={values if isinstance(values, str) else ','.join(map(text_of, some(values, name)))}",
         ]
     return found
 
@@ -162,8 +181,8 @@ def market_arguments(
     strategy: str | NativeStrategy,
     db: str,
     symbols: Sequence[str] | None,
-    start: str | None,
-    end: str | None,
+    start: Any,
+    end: Any,
     holdings_df: pd.DataFrame | None,
     settings: Mapping[str, Any] | None,
 ) -> list[str]:
@@ -179,12 +198,13 @@ def market_arguments(
         )
     arguments = [strategy_name(strategy), "--db", db]
     holdings = holdings_file(holdings_df, db)
-    for option, value in (("--start", start), ("--end", end), ("--holdings", holdings)):
-        arguments += [option, str(value)] if value else []
-    if symbols:
-        arguments += ["--symbols", ",".join(symbols)]
+    for option, value in (("--start", start), ("--end", end)):
+        arguments += [option, date_text(value, option[2:])] if value is not None else []
+    arguments += ["--holdings", holdings] if holdings else []
+    if symbols is not None:
+        arguments += ["--symbols", ",".join(chosen_symbols(symbols))]
     for key, value in fixed.items():
-        arguments += ["--set", f"{key}={text_of(value)}"]
+        arguments += ["--set", f"{key}={setting_text(key, value)}"] if value is not None else []
     return arguments
 
 
@@ -202,7 +222,13 @@ def sweep_arguments(
     for condition in where or []:
         arguments += ["--where", condition]
     arguments += ["--sample", sample] if sample else []
-    name = sweep_id or f"{market[0]}-sweep-{hashlib.sha256(json.dumps(arguments).encode()).hexdigest()[:12]}"
+    told = [*arguments, *filter(None, [strategy_state(market[0])])]
+    strategy = re.sub(r"[^A-Za-z0-9_]+", "_", Path(market[0].partition(":")[2] or market[0]).name)[:60].strip(
+        "_"
+    )
+    name = (
+        sweep_id or f"{strategy or 'rule'}-sweep-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]}"
+    )
     return [*arguments, "--sweep-id", name], name
 
 
@@ -311,8 +337,8 @@ def optimize(
     param_grid: Mapping[str, Any],
     db: PATH | None = None,
     symbols: Sequence[str] | None = None,
-    start: str | None = None,
-    end: str | None = None,
+    start: Any = None,
+    end: Any = None,
     *,
     objective: str = "sharpe_ratio",
     where: Sequence[str] | None = None,
@@ -337,8 +363,8 @@ def optimize(
         The database folder; without it $ASSAY_DB, else "db". The sweep is stored there.
     symbols : sequence of str, optional
         Without it every symbol.
-    start, end : str, optional
-        First and last day, ``YYYY-MM-DD``.
+    start, end : date-like, optional
+        First and last day.
     objective : str
         A metric of docs/metrics.md; ``"min:METRIC"`` seeks the smallest.
     where : sequence of str, optional
@@ -380,8 +406,8 @@ def walk_forward(
     param_grid: Mapping[str, Any],
     db: PATH | None = None,
     symbols: Sequence[str] | None = None,
-    start: str | None = None,
-    end: str | None = None,
+    start: Any = None,
+    end: Any = None,
     *,
     train: str | int = 504,
     test: str | int = 126,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import pickle
 import weakref
 from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from . import _native
 from ._errors import ArgumentTypeError, ConfigError
@@ -76,7 +80,7 @@ class BaseStrategy:
         iterable of Signal, optional
             Signals beside those that were given through the view.
         """
-        raise NotImplementedError
+        raise NotImplementedError(none_of_its_own(self, "on_bar"))
 
     def generate_signals(
         self, prices_df: Any, technical_df: Any, holdings_df: Any, date: Any
@@ -104,7 +108,7 @@ class BaseStrategy:
         A method may also have any of the parameters fundamental_df, positions (quantities by symbol), portfolio_value,
         cash and view, which are then given by name.
         """
-        raise NotImplementedError
+        raise NotImplementedError(none_of_its_own(self, "generate_signals"))
 
     def signals(self, frame: Any) -> Any:
         """Gives all signals of a market at once.
@@ -119,7 +123,7 @@ class BaseStrategy:
         pandas.DataFrame
             Columns timestamp and symbol, and any of action, strength, score, target_position, signal_type, reason.
         """
-        raise NotImplementedError
+        raise NotImplementedError(none_of_its_own(self, "signals"))
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{key}={value!r}" for key, value in self.parameters.items())
@@ -127,6 +131,12 @@ class BaseStrategy:
 
 
 METHODS = ("on_bar", "generate_signals", "signals")
+
+
+def none_of_its_own(strategy: Any, method: str) -> str:
+    """Why a method of the base cannot be called."""
+    decides = "decides in C" if isinstance(strategy, NativeStrategy) else "inherits none"
+    return f"{type(strategy).__name__} has no {method} to call: {decides}; what overrides it must decide by itself"
 
 
 def method_of(strategy: Any) -> str | None:
@@ -157,6 +167,9 @@ class NativeStrategy(BaseStrategy):
 
     def native(self, db: str | None = None) -> _native.Strategy:
         """The strategy of the C library; `db` is where ready signals are looked for."""
+        kind, _, source = self.reference.partition(":")
+        if db is None and kind == "signals" and source.endswith((".csv", ".parquet")):
+            db = str(Path(source).absolute().parent)  # a file needs no database; any folder does
         return _native.open_strategy(self.reference, db)
 
     def __reduce__(self) -> Any:
@@ -262,24 +275,28 @@ def strategy_of_frame(frame: Any, name: str) -> _native.Strategy:
 
     columns = Columns(frame, f"signals of {name}")
     times = columns.times_us(columns.need(TIME_NAMES))
-    symbols = [str(s) for s in to_list(columns.series(columns.need(SYMBOL_NAMES)))]
+    names, codes = columns.codes(columns.need(SYMBOL_NAMES))
+    symbols = [names[code] for code in codes.tolist()]
 
     def texts(*names: str) -> list[str | None] | None:
         found = columns.find(names)
         if found is None:
             return None
+        values = to_list(columns.series(found))
         return [
-            None if v is None or v != v else str(getattr(v, "value", v))
-            for v in to_list(columns.series(found))
+            None if gone else str(getattr(v, "value", v))
+            for v, gone in zip(values, pd.isna(np.array(values, dtype=object)))
         ]
 
     def floats(*names: str) -> Any:
         found = columns.find(names)
         return None if found is None else columns.floats(found)
 
-    actions, strengths, scores = texts("action"), floats("strength"), floats("score")
+    actions, strengths, scores = texts("action", "side"), floats("strength"), floats("score")
+    if strengths is not None:  # as where there is no such column
+        strengths = np.where(np.isnan(strengths), 1.0, strengths)
     targets, types, reasons = (
-        floats("target_position", "target_position_pct"),
+        floats("target_position", "target_position_pct", "weight"),
         texts("signal_type"),
         texts("reason"),
     )
@@ -378,13 +395,45 @@ def source_of(cls: type) -> str:
 
 
 def reference_of(given: Any) -> str:
-    """What tells a strategy in Python from others: its class, its code, and parameters that are no numbers."""
+    """What tells a strategy in Python from others: its class, its code, and what it was given beside numeric parameters.
+
+    Attributes count as they are when a run begins, except those that begin with "_": what a strategy remembers of a run.
+    """
     cls = type(given)
-    code = source_of(cls)
-    others = {
-        key: str(value)
-        for key, value in sorted(getattr(given, "parameters", {}).items())
-        if not isinstance(value, (int, float, np.integer, np.floating))
-    }
-    digest = hashlib.sha256(code.encode() + json.dumps(others, sort_keys=True).encode()).hexdigest()
-    return f"python:{cls.__module__}.{cls.__qualname__}#{digest[:12]}"
+    digest = hashlib.sha256(source_of(cls).encode())
+    parameters = getattr(given, "parameters", None) or {}
+    others = {k: v for k, v in parameters.items() if not isinstance(v, (int, float, np.integer, np.floating))}
+    own = {k: v for k, v in getattr(given, "__dict__", {}).items() if not k.startswith("_")}
+    own.pop("parameters", None)
+    own.pop("name", None)
+    for part in (others, own):
+        add_value(digest, part)
+    return f"python:{cls.__module__}.{cls.__qualname__}#{digest.hexdigest()[:12]}"
+
+
+def add_value(digest: Any, value: Any) -> None:
+    """Adds a value to a digest: plain ones and their containers by what they are, others as they are pickled."""
+    digest.update(f"{type(value).__name__}(".encode())
+    if value is None or isinstance(value, (bool, int, float, complex, str, Enum, np.generic)):
+        digest.update(repr(value).encode())
+    elif isinstance(value, Mapping):
+        for key in sorted(value, key=repr):
+            add_value(digest, key)
+            add_value(digest, value[key])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            add_value(digest, item)
+    elif isinstance(value, (set, frozenset)):
+        for item in sorted(value, key=repr):
+            add_value(digest, item)
+    else:
+        digest.update(pickled(value))
+    digest.update(b")")
+
+
+def pickled(value: Any) -> bytes:
+    """A value as bytes; of one that cannot be pickled, such as a function or a connection, its name."""
+    try:
+        return pickle.dumps(value, protocol=4)
+    except Exception:  # whatever the value's own methods raise
+        return str(getattr(value, "__qualname__", type(value).__qualname__)).encode()

@@ -144,11 +144,17 @@ static assay_status read_run(assay_store *store, const char *run_id, assay_run_s
     assay_table *t = NULL;
     assay_status status = query(store,
                                 "SELECT strategy, parameters, start_date, end_date, n_bars, n_symbols, "
-                                "data_fingerprint, initial_capital, warnings, delisted_positions "
+                                "data_fingerprint, initial_capital, warnings, delisted_positions, config "
                                 "FROM backtest_runs WHERE run_id = $1",
                                 run_id, &t, err);
     if (status == ASSAY_OK && t->n_rows == 0)
         status = assay_error_set(err, ASSAY_E_NOT_FOUND, "there is no run '%s'", run_id);
+    if (status == ASSAY_OK && cell(t, 0, 10) == NULL)
+        status =
+            assay_error_set(err, ASSAY_E_DATA,
+                            "run '%s' was written by something else than assay, without a configuration; "
+                            "`assay runs --format json` shows its row, `assay sql` what else there is",
+                            run_id);
     if (status == ASSAY_OK) {
         const char *parameters = text_of(t, 0, 1);
         s->run_id = strdup(run_id);

@@ -11,6 +11,7 @@
 #include "audit_bars.h"
 #include "audit_sql.h"
 #include "prices_table.h"
+#include "run_tables.h"
 #include "symbol_changes.h"
 
 static const double tolerance = 1e-9;
@@ -39,19 +40,24 @@ static assay_status from_table(assay_store *store, const char *table, const char
 #define READ "read_parquet($1, union_by_name=true, hive_partitioning=false)"
 
 static assay_status read_run(assay_store *store, const char *run_id, assay_error *err) {
-    int64_t n = 0;
-    assay_status status = from_table(
-        store, "backtest_runs", run_id,
-        "CREATE OR REPLACE TEMP TABLE audit_run AS SELECT initial_capital, start_date, end_date, config, "
+    int64_t n = 0, n_whole = 0;
+    assay_sql sql = {0};
+    assay_sql_add(
+        &sql,
+        "CREATE OR REPLACE TEMP TABLE audit_run AS SELECT config IS NOT NULL AS is_whole, initial_capital, "
+        "start_date, end_date, config, "
         "coalesce(CAST(json_extract_string(config, '$.engine.borrow_fee_pct') AS DOUBLE), 0) AS borrow_fee, "
         "coalesce(CAST(json_extract_string(config, '$.engine.cash_interest_pct') AS DOUBLE), 0) AS "
         "cash_interest, "
         "coalesce(json_extract_string(config, '$.engine.lot_method'), 'fifo') AS lot_method, "
         "coalesce(json_extract_string(config, '$.engine.dividend_payment'), 'ex_date') = 'pay_date' AS "
         "waits, "
-        "coalesce(json_extract_string(config, '$.engine.combine'), 'union') AS combine, parameters FROM " READ
-        " WHERE run_id = $2",
-        err);
+        "coalesce(json_extract_string(config, '$.engine.combine'), 'union') AS combine, parameters FROM ((");
+    (void)assay_run_table_select_none("backtest_runs", &sql);
+    assay_sql_add(&sql, ") UNION ALL BY NAME SELECT * FROM " READ ") WHERE run_id = $2");
+    assay_status status = sql.failed ? assay_error_set(err, ASSAY_E_NOMEM, "%s: out of memory", what)
+                                     : from_table(store, "backtest_runs", run_id, sql.text, err);
+    assay_sql_reset(&sql);
     if (status == ASSAY_OK) {
         status = assay_query_int(store->connection, "SELECT count(*) FROM audit_run", NULL, 0, what, &n, err);
     }
@@ -60,6 +66,15 @@ static assay_status read_run(assay_store *store, const char *run_id, assay_error
                                  n == 0 ? "the database %s has no run %s; `assay runs` lists them"
                                         : "the database %s has several runs %s",
                                  store->folder, run_id);
+    }
+    if (status == ASSAY_OK) {
+        status = assay_query_int(store->connection, "SELECT count(*) FROM audit_run WHERE is_whole", NULL, 0,
+                                 what, &n_whole, err);
+    }
+    if (status == ASSAY_OK && n_whole == 0) {
+        status = assay_error_set(
+            err, ASSAY_E_DATA, "run %s was stored without its configuration, so its books cannot be followed",
+            run_id);
     }
     return status;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "run_tables.h"
 #include "table_files.h"
 
 static bool contains_word(const char *text, const char *word) {
@@ -50,7 +51,12 @@ static assay_status add_view(duckdb_connection connection, const char *folder, c
         assay_sql_reset(&sql);
         assay_sql_add(&sql, "CREATE VIEW ");
         assay_sql_identifier(&sql, table);
-        assay_sql_add(&sql, " AS SELECT * FROM read_parquet(getvariable(");
+        assay_sql_add(&sql, " AS ");
+        assay_sql none = {0};
+        if (assay_run_table_select_none(table, &none))
+            assay_sql_add(&sql, "(%s) UNION ALL BY NAME ", none.failed ? "" : none.text);
+        assay_sql_reset(&none);
+        assay_sql_add(&sql, "SELECT * FROM read_parquet(getvariable(");
         assay_sql_literal(&sql, table);
         assay_sql_add(&sql, "), union_by_name=true, hive_partitioning=false)");
         if (status == ASSAY_OK) {

@@ -545,3 +545,26 @@ assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows) {
     }
 #undef JOB
 }
+
+bool assay_run_table_select_none(const char *table, assay_sql *sql) {
+    enum { TRADES = 0, METRICS = 1, RUNS = 5 };
+    static const assay_run_rows nothing = {0};
+    static const size_t others_write[] = {TRADES, METRICS, RUNS};
+    size_t index = ASSAY_N_RUN_TABLES;
+    for (size_t i = 0; i < sizeof others_write / sizeof *others_write; i++)
+        index = strcmp(assay_run_table_name(others_write[i]), table) == 0 ? others_write[i] : index;
+    if (index == ASSAY_N_RUN_TABLES)
+        return false;
+    assay_row_job job = assay_run_table_job(index, &nothing);
+    for (size_t c = 0; c < job.n_columns; c++) {
+        duckdb_type type = job.column[c].type;
+        const char *name = type == TEXT     ? "VARCHAR"
+                           : type == NUMBER ? "DOUBLE"
+                           : type == TIME   ? "TIMESTAMP"
+                                            : "BIGINT";
+        assay_sql_add(sql, "%s CAST(NULL AS %s) AS ", c == 0 ? "SELECT" : ",", name);
+        assay_sql_identifier(sql, job.column[c].name);
+    }
+    assay_sql_add(sql, " LIMIT 0");
+    return true;
+}

@@ -2,6 +2,7 @@
 #ifndef ASSAY_STORE_RUN_TABLES_H
 #define ASSAY_STORE_RUN_TABLES_H
 
+#include "query.h"
 #include "row_source.h"
 
 enum { ASSAY_N_RUN_TABLES = 6, ASSAY_N_ENUMS = 3, ASSAY_MOST_ENUM_NAMES = 16 };
@@ -45,6 +46,10 @@ void assay_run_rows_reset(assay_run_rows *rows);
  * that a reader who finds the run finds all of it. */
 const char *assay_run_table_name(size_t index);
 assay_row_job assay_run_table_job(size_t index, const assay_run_rows *rows);
+
+/* Adds a SELECT of no row with the columns of backtest_runs, _trades or _metrics, so that UNION ALL BY NAME with rows that others
+ * wrote has all of them. False, and nothing is added: it is none of these tables. */
+bool assay_run_table_select_none(const char *table, assay_sql *sql);
 
 /* The last two of them (run_row.c). */
 assay_row_job assay_result_rows_job(const assay_run_rows *rows);

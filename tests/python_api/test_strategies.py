@@ -209,6 +209,7 @@ def test_frames_are_as_of_the_date(sample_prices):
     for day in days[[0, 30, 150, 260, 399]]:
         frame, tech, fund, _, _, _ = strategy.seen[day]
         expected = adjusted(sample_prices, day)
+        expected = expected[expected["close_price"].notna()]  # a dividend without a bar is a row of the loader's
         assert frame.columns.tolist() == [
             "symbol",
             "open_price",
@@ -271,9 +272,9 @@ def test_arrays_cannot_be_written_and_end_at_the_bar(prices):
     closes = prices.pivot(columns="symbol", values="close_price").to_numpy()
     assert np.array_equal(strategy.arrays[50][0], closes[50])
     assert np.array_equal(strategy.arrays[50][1], closes[48:51])
-    with pytest.raises(RuntimeError, match="this bar is over"):
+    with pytest.raises(assay.ArgumentError, match="this bar is over"):
         strategy.views[3].close  # noqa: B018
-    with pytest.raises(RuntimeError, match="this bar is over"):
+    with pytest.raises(assay.ArgumentError, match="this bar is over"):
         strategy.views[3].buy("AAPL")
 
 
@@ -343,7 +344,7 @@ def test_features_are_those_of_rules(prices):
         def on_bar(self, view):
             assert np.array_equal(view.feature(1), view.feature("close / sma(close, 5)"), equal_nan=True)
             view.signals("BUY", view.feature("rsi(close, 14)") < 40, signal_type="low")
-            with pytest.raises(KeyError, match="no feature"):
+            with pytest.raises(assay.NotFoundError, match="no feature"):
                 view.feature("ema(close, 3)")
 
     ours = BacktestEngine().run(Rsi(), prices)
@@ -414,16 +415,16 @@ def test_exceptions_of_frames_of_start_and_in_ensembles(prices):
         (Signal("AAPL", None, "BUY", strength=1.5), assay.StrategyError, "strength must lie in"),
         (Signal("AAPL", None, "BUY", strength=-0.1), assay.StrategyError, "strength"),
         (Signal("AAPL", None, "BUY", target_position=7.0), assay.StrategyError, "target_position 7"),
-        (Signal("APPL", None, "BUY"), KeyError, "APPL"),
+        (Signal("APPL", None, "BUY"), assay.NotFoundError, "APPL"),
         (Signal("AAPL", None, "PURCHASE"), ValueError, "PURCHASE"),
         (Signal("AAPL", None, "TARGET"), ValueError, "target_position"),
         (Signal("AAPL", None, "BUY", strength="high"), TypeError, ""),
         (Signal("AAPL", None, "BUY", signal_type=3), TypeError, ""),
         ("BUY", TypeError, "assay.Signal"),
         (None, TypeError, "NoneType"),
-        (lambda view: view.buy(99), IndexError, "99"),
-        (lambda view: view.buy(-1), IndexError, "-1"),
-        (lambda view: view.signals("BUY", np.array([0, 7])), IndexError, "7"),
+        (lambda view: view.buy(99), assay.ArgumentError, "99"),
+        (lambda view: view.buy(-1), assay.ArgumentError, "-1"),
+        (lambda view: view.signals("BUY", np.array([0, 7])), assay.ArgumentError, "7"),
         (lambda view: view.history("close", 0), ValueError, "0"),
         (lambda view: view.history("clos", 3), ValueError, "clos"),
         (lambda view: view.history("close", 10**15), (MemoryError, ValueError), None),

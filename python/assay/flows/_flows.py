@@ -4,6 +4,7 @@ A server that runs a deployment loads this file by its path, as a script: import
 which Prefect checks parameters by.
 """
 
+import datetime
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -11,7 +12,9 @@ import pandas as pd
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from assay._engine import date_text
 from assay._errors import ConfigError
+from assay._inputs import chosen_symbols
 from assay._research import database, market_arguments, strategy_name, sweep_arguments, walk_arguments
 from assay.flows._command import programs_of_flow, result_of
 from assay.flows._tasks import (
@@ -24,13 +27,19 @@ from assay.flows._tasks import (
     walk_forward_task,
 )
 
+Date = Optional[Union[str, datetime.date, datetime.datetime]]
 _HEADLINES = ["total_return_pct", "sharpe_ratio", "max_drawdown_pct", "total_trades", "win_rate_pct"]
 
 
-def _period(start_date: Optional[str], end_date: Optional[str]) -> tuple[str, str]:
+def _period(start_date: Date, end_date: Date) -> tuple[str, str]:
     """A year up to today, where nothing is said."""
     today = pd.Timestamp.today()
-    return start_date or str((today - pd.Timedelta(days=365)).date()), end_date or str(today.date())
+    start = (
+        str((today - pd.Timedelta(days=365)).date())
+        if start_date is None
+        else date_text(start_date, "start_date")
+    )
+    return start, str(today.date()) if end_date is None else date_text(end_date, "end_date")
 
 
 def _summarise(key: str, results: dict[str, dict[str, Any]], tearsheets: dict[str, str]) -> None:
@@ -75,8 +84,8 @@ def _run_all(
     key: str,
     wanted: dict[str, tuple[str, dict[str, Any]]],
     symbols: Optional[list[str]],
-    start_date: Optional[str],
-    end_date: Optional[str],
+    start_date: Date,
+    end_date: Date,
     db: Optional[str],
     holdings_df: Optional[pd.DataFrame],
     settings: Optional[dict[str, Any]],
@@ -85,12 +94,16 @@ def _run_all(
     """Runs strategies in parallel: name in the result → (strategy, parameters)."""
     folder = database(db)
     logger = get_run_logger()
+    if symbols is not None:
+        symbols = chosen_symbols(symbols)
+    if not wanted:
+        raise ConfigError("there is no strategy: give the names of some")
     require_sectors(folder, [strategy for strategy, _ in wanted.values()], symbols, holdings_df)
     data: dict[str, Any] = {
         "db": folder,
         "symbols": symbols,
-        "start_date": start_date,
-        "end_date": end_date,
+        "start_date": None if start_date is None else date_text(start_date, "start_date"),
+        "end_date": None if end_date is None else date_text(end_date, "end_date"),
         "holdings_df": holdings_df,
         "settings": settings,
     }
@@ -121,8 +134,8 @@ def _run_all(
 @flow(name="backtest_quick_wins_strategies", persist_result=False)
 def backtest_quick_wins_flow(
     symbols: list[str],
-    start_date: Optional[str] = None,
-    end_date: Optional[str] = None,
+    start_date: Date = None,
+    end_date: Date = None,
     strategies: Optional[list[str]] = None,
     *,
     db: Optional[str] = None,
@@ -136,7 +149,7 @@ def backtest_quick_wins_flow(
     ----------
     symbols : list of str
         What to trade.
-    start_date, end_date : str, optional
+    start_date, end_date : str or date, optional
         ``YYYY-MM-DD``; without them a year up to today.
     strategies : list of str, optional
         Of momentum, mean_reversion, sector_rotation, beta (or portfolio_beta); without it all four.
@@ -174,8 +187,8 @@ def backtest_quick_wins_flow(
 def backtest_single_strategy_flow(
     strategy: str,
     symbols: Optional[list[str]] = None,
-    start_date: Optional[str] = None,
-    end_date: Optional[str] = None,
+    start_date: Date = None,
+    end_date: Date = None,
     parameters: Optional[dict[str, Any]] = None,
     *,
     db: Optional[str] = None,
@@ -191,7 +204,7 @@ def backtest_single_strategy_flow(
         Its name.
     symbols : list of str, optional
         Without it every symbol of the database.
-    start_date, end_date : str, optional
+    start_date, end_date : str or date, optional
         Without them all that there is.
     parameters : dict, optional
         Of the strategy.
@@ -213,8 +226,8 @@ def backtest_single_strategy_flow(
 def backtest_multiple_strategies_flow(
     strategies: Union[list[str], dict[str, dict[str, Any]]],
     symbols: Optional[list[str]] = None,
-    start_date: Optional[str] = None,
-    end_date: Optional[str] = None,
+    start_date: Date = None,
+    end_date: Date = None,
     *,
     db: Optional[str] = None,
     holdings_df: Optional[pd.DataFrame] = None,
@@ -237,8 +250,15 @@ def backtest_multiple_strategies_flow(
         The results under the names.
     """
     if isinstance(strategies, dict):
+        for name, what in strategies.items():
+            unknown = set(what) - {"strategy", "parameters"}
+            if unknown:
+                raise ConfigError(
+                    f"strategies: '{name}' has the key '{min(unknown)}'; it can have strategy and parameters "
+                    '({"strategy": "momentum", "parameters": {"lookback": 20}})'
+                )
         wanted = {
-            name: (strategy_name(what.get("strategy", name)), what.get("parameters", {}))
+            name: (strategy_name(what.get("strategy", name)), what.get("parameters") or {})
             for name, what in strategies.items()
         }
     else:
@@ -254,8 +274,8 @@ def parameter_optimization_flow(
     strategy: str,
     param_grid: dict[str, Any],
     symbols: Optional[list[str]] = None,
-    start_date: Optional[str] = None,
-    end_date: Optional[str] = None,
+    start_date: Date = None,
+    end_date: Date = None,
     *,
     objective: str = "sharpe_ratio",
     where: Optional[list[str]] = None,
@@ -336,8 +356,8 @@ def walk_forward_validation_flow(
     strategy: str,
     param_grid: dict[str, Any],
     symbols: Optional[list[str]] = None,
-    start_date: Optional[str] = None,
-    end_date: Optional[str] = None,
+    start_date: Date = None,
+    end_date: Date = None,
     *,
     train: Union[str, int] = 504,
     test: Union[str, int] = 126,

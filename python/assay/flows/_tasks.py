@@ -23,7 +23,7 @@ from .._errors import (
     StrategyError,
 )
 from .._process import program
-from .._research import Sweep, WalkForward, database, read_folds, read_sweep, strategy_name
+from .._research import Sweep, WalkForward, database, read_folds, read_sweep, strategy_name, strategy_state
 from .._strategies import strategy as make_strategy
 from ._command import call
 
@@ -83,7 +83,7 @@ def is_stored(db: str, run_id: str) -> bool:
 
 
 def cache_key(context: Any, arguments: dict[str, Any]) -> str:
-    """Prefect's cache key of a task: version, data and configuration.
+    """Prefect's cache key of a task: version, data, the strategy's file and configuration.
 
     Parameters
     ----------
@@ -100,7 +100,8 @@ def cache_key(context: Any, arguments: dict[str, Any]) -> str:
     what = {k: v for k, v in arguments.items() if k != "db"}
     frames = {k: v.to_json(orient="split") for k, v in what.items() if isinstance(v, pd.DataFrame)}
     text = json.dumps({**what, **frames}, sort_keys=True, default=str)
-    parts = (context.task.name, __version__, data_state(arguments["db"]), str(arguments["db"]), text)
+    state = (data_state(arguments["db"]), strategy_state(str(arguments.get("strategy", ""))))
+    parts = (context.task.name, __version__, *state, str(arguments["db"]), text)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
