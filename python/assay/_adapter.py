@@ -13,7 +13,8 @@ import pandas as pd
 
 from . import _native
 from ._errors import ArgumentTypeError, DataError
-from ._inputs import DAY_US, SYMBOL_NAMES, TIME_NAMES, Columns, as_times
+from ._further import KNOWN, FurtherColumns, SeenColumns
+from ._inputs import DAY_US, SYMBOL_NAMES, TIME_NAMES, Columns, Panel, as_times
 from ._strategies import METHODS, BaseStrategy, method_of, reference_of
 from ._view import BarView
 
@@ -36,6 +37,12 @@ class Beside:
         self._fundamental = fundamental
         self._lag_days = fundamental_lag_days
         self.holdings = holdings
+        self.panel: Panel | None = None
+
+    @property
+    def further(self) -> FurtherColumns | None:
+        """Further columns of the prices."""
+        return None if self.panel is None else self.panel.further
 
     @cached_property
     def technical(self) -> KnownRows:
@@ -55,6 +62,20 @@ class StoredBeside(Beside):
         super().__init__(None, None, holdings, fundamental_lag_days)
         self._db = db
         self._symbols = symbols
+
+    @cached_property
+    def further(self) -> FurtherColumns | None:
+        """Further columns of the table prices."""
+        from ._database import ParquetDB
+
+        db = ParquetDB(self._db)
+        names = [n for n in db.columns("prices") if n.lower() not in KNOWN]
+        if not names:
+            return None
+        columns = Columns(db.read_prices(self._symbols, columns=names), "table prices")
+        times, (symbols, codes) = columns.times_us("timestamp"), columns.codes(columns.need(SYMBOL_NAMES))
+        made = FurtherColumns(columns, times, symbols, codes)
+        return made if made.names else None
 
     @cached_property
     def technical(self) -> KnownRows:
@@ -265,6 +286,7 @@ class FrameDriver:
         self.beside = beside
         self.history = _native.History()
         self.dtype: Any = None
+        self.further: SeenColumns | None = None
         self.holdings: pd.DataFrame | None = None
         parameters = inspect.signature(self.ask).parameters
         self.by_name = [name for name in BY_NAME if name in parameters]
@@ -276,6 +298,8 @@ class FrameDriver:
         history.update(view)
         if self.dtype is None:
             self.dtype = pd.CategoricalDtype(list(view.symbols))
+            source = self.beside.further
+            self.further = None if source is None else SeenColumns(source, view.symbols)
         prices = self._prices()
         ns = view.timestamp_us * 1000
         until = view.known_until_us * 1000
@@ -300,6 +324,8 @@ class FrameDriver:
         codes = np.frombuffer(history.codes(), dtype=code_dtype(len(self.dtype.categories)))
         columns: dict[str, Any] = {"symbol": categorical(codes, self.dtype)}
         columns.update(zip(PRICE_COLUMNS, np.asarray(history.prices())))
+        if self.further is not None:
+            columns.update(self.further.upto(np.frombuffer(history.times(), dtype=np.int64), codes))
         return pd.DataFrame(columns, index=index, copy=False)
 
     def _holdings(self, view: BarView) -> pd.DataFrame:

@@ -60,6 +60,7 @@ class ParquetDB:
         start_date: Any = None,
         end_date: Any = None,
         frequency: str | None = None,
+        columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Bars, each once: of several rows of a symbol and time the newest `updated_at` counts.
 
@@ -71,6 +72,8 @@ class ParquetDB:
             Both included.
         frequency : str, optional
             Which, where the table has several.
+        columns : sequence of str, optional
+            These alone, and what tells bars apart.
 
         Returns
         -------
@@ -83,7 +86,9 @@ class ParquetDB:
         Pay dates, spin-offs, and the tables universe, delistings and symbol_changes cannot stand in such a frame (a warning
         says where there are any): `BacktestEngine.run_database` reads them.
         """
-        frame = self.read_table("prices", symbols, start_date, end_date)
+        keys = ("frequency", "updated_at", "created_at")
+        wanted = None if columns is None else [*columns, *(k for k in keys if k not in columns)]
+        frame = self.read_table("prices", symbols, start_date, end_date, wanted)
         if "frequency" in frame.columns and len(frame):
             spelled = frame["frequency"].dropna().unique()
             names = (
@@ -201,6 +206,30 @@ class ParquetDB:
         keys = (frame.index,) if symbol is None else (frame[symbol].astype(str).to_numpy(), frame.index)
         ordered: pd.DataFrame = frame.iloc[np.lexsort(keys)]
         return ordered
+
+    def columns(self, table: str) -> list[str]:
+        """Names of a table's columns, of all of its files.
+
+        Parameters
+        ----------
+        table : str
+            Its name.
+
+        Returns
+        -------
+        list of str
+            Empty where there is no such table.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        names: dict[str, None] = {}
+        for path in self.files(table):
+            try:
+                names.update(dict.fromkeys(pq.read_schema(path).names))
+            except (pa.ArrowInvalid, OSError) as error:
+                raise DataError(f"{path}: {error}") from error
+        return list(names)
 
     def files(self, table: str) -> list[Path]:
         """The files of a table in their order: numbers in names count as numbers.

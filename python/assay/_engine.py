@@ -14,6 +14,7 @@ import pandas as pd
 from . import _native
 from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, StoredBeside, chosen_method
 from ._errors import AssayWarning, ConfigError, NotFoundError
+from ._further import FurtherColumns
 from ._inputs import (
     SYMBOL_NAMES,
     TIME_NAMES,
@@ -202,6 +203,7 @@ class BacktestEngine:
         )
         panel = self._panel(prices_df, holdings_df, texts).resampled(texts)
         beside = Beside(technical_df, fundamental_df, holdings_df, lag_days(texts))
+        beside.panel = panel
         members = make_members(given, beside, panel)
         sectors: dict[str, str] = {} if holdings_df is None else sectors_of(holdings_df)
         if any(member[0].needs_sectors for member in members) and sectors:
@@ -387,7 +389,9 @@ def make_members(
                     f"{s_name(strategy)} makes its signals from a whole frame: load the prices (ParquetDB.read_prices) "
                     "and use BacktestEngine.run"
                 )
-            members.append((strategy_of_frame(strategy.signals(frame_of(panel)), s_name(strategy)), {}))
+            members.append(
+                (strategy_of_frame(strategy.signals(frame_of(panel, beside.further)), s_name(strategy)), {})
+            )
         else:
             members.append((PythonDefinition(strategy, beside), {}))
     return members
@@ -398,17 +402,26 @@ def is_native(strategy: Any) -> bool:
     return isinstance(strategy, NativeStrategy) and method_of(strategy) is None
 
 
-def frame_of(panel: Panel) -> pd.DataFrame:
-    """The bars of a panel as a long frame, indexed by timestamp."""
-    columns = [panel.native.row_block(number) for number in range(5)]
-    close = np.frombuffer(columns[3], dtype=np.float64)
-    keep = ~np.isnan(close)
-    n = len(panel.symbols)
-    codes = np.tile(np.arange(n, dtype=np.int32), panel.native.n_bars)[keep]
-    frame = pd.DataFrame(
-        {name: np.frombuffer(column, dtype=np.float64)[keep] for name, column in zip(PRICE_COLUMNS, columns)},
-        index=pd.DatetimeIndex(np.repeat(panel.timestamps.astype("M8[ns]"), n)[keep], name="timestamp"),
-    )
+def frame_of(panel: Panel, further: FurtherColumns | None) -> pd.DataFrame:
+    """The bars of a panel as a long frame, indexed by timestamp.
+
+    Prices are raw: split_coefficient and dividend_amount say what happened, also on rows without a bar.
+    """
+    n_bars, n = panel.native.n_bars, len(panel.symbols)
+    prices = [np.frombuffer(panel.native.row_block(number), dtype=np.float64) for number in range(5)]
+    events = {"split_coefficient": np.ones(n_bars * n), "dividend_amount": np.zeros(n_bars * n)}
+    for bar, symbol, ratio, dividend in panel.native.events:
+        at = bar * n + symbol
+        events["dividend_amount"][at] = events["dividend_amount"][at] / ratio + dividend
+        events["split_coefficient"][at] *= ratio
+    keep = ~np.isnan(prices[3]) | (events["split_coefficient"] != 1) | (events["dividend_amount"] != 0)
+    codes = np.tile(np.arange(n, dtype=np.int32), n_bars)[keep]
+    times = np.repeat(panel.timestamps, n)[keep]
+    columns: dict[str, Any] = {name: values[keep] for name, values in zip(PRICE_COLUMNS, prices)}
+    columns.update({name: values[keep] for name, values in events.items()})
+    if further is not None:
+        columns.update(zip(further.names, further.of(times.view(np.int64), panel.symbols, codes)))
+    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(times.astype("M8[ns]"), name="timestamp"))
     symbols: Any = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(panel.symbols)))
     frame.insert(0, "symbol", symbols)
     return frame

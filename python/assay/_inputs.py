@@ -6,13 +6,16 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 import pandas as pd
 
 from . import _native
 from ._errors import ArgumentTypeError, AssayWarning, ConfigError, DataError, NotFoundError
+
+if TYPE_CHECKING:
+    from ._further import FurtherColumns
 
 # What columns are called: the database's name first.
 TIME_NAMES = ("timestamp", "date", "datetime", "time")
@@ -174,6 +177,16 @@ class Columns:
         except (ValueError, TypeError) as error:
             raise DataError(f"{self.what}: column '{name}': {error}") from error
 
+    def is_numeric(self, name: str) -> bool:
+        """Whether a column has numbers, by its type."""
+        values = self.series(name)
+        if self._arrow is not None:
+            import pyarrow as pa
+
+            kind = values.type
+            return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+        return bool(pd.api.types.is_numeric_dtype(values.dtype))
+
     def times_us(self, name: str) -> Any:
         """A column of times as microseconds since 1970, UTC."""
         values = self.series(name)
@@ -297,8 +310,11 @@ def as_times(values: Any, what: str) -> Any:
 
 def timestamp_of(value: Any, what: str) -> pd.Timestamp:
     """One time of any kind, without a zone, UTC; a whole number is a date such as 20240102."""
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        value = texts_of_dates(np.array([value]), what)[0]
+    try:
+        if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+            value = str(texts_of_dates(np.array([value]), what)[0])
+    except DataError as error:
+        raise ConfigError(str(error)) from None
     try:
         time = pd.Timestamp(value)
     except (ValueError, TypeError, OverflowError) as error:
@@ -322,7 +338,7 @@ def texts_of_dates(array: Any, what: str) -> Any:
     except (ValueError, TypeError, OverflowError):
         is_whole = False
     if not is_whole or (len(numbers) and not (numbers.min() >= 10_000_000 and numbers.max() < 100_000_000)):
-        shown = array[0] if len(array) else ""
+        shown = array[:1].tolist()[0] if len(array) else ""
         raise DataError(
             f"{what}: {shown!r} is a number, not a time: give datetimes (pandas.to_datetime(..., unit='s') makes them of "
             "seconds since 1970), texts, or dates such as 20240102"
@@ -418,6 +434,10 @@ class Panel:
                 arrays[key] = versions(columns.series(name), f"{columns.what}: {name}")
             else:
                 arrays[key] = columns.floats(name)
+        self._rows: Any = (columns, times, names, codes)
+        self._further: FurtherColumns | None = None
+        if not isinstance(prices, Columns):  # else whoever has the columns keeps them as long as the panel
+            self._further, self._rows = self.further, None
         if symbols is not None:
             codes, names, times, arrays = choose(chosen_symbols(symbols), names, codes, times, arrays)
         self.options = (on_bad_data, signal_prices, fill_gap_bars)
@@ -463,9 +483,19 @@ class Panel:
         """A panel of the C library that is there for the time of a call."""
         panel = cls.__new__(cls)
         panel.native, panel.report, panel.options = native, {}, ("error", "split_adjusted", 0)
-        panel.frequency = ""
+        panel.frequency, panel._rows, panel._further = "", None, None
         panel._beside, panel._lock = {}, threading.Lock()
         return panel
+
+    @property
+    def further(self) -> FurtherColumns | None:
+        """Numeric columns of the prices beside those of a panel; None where there are none."""
+        from ._further import FurtherColumns
+
+        if self._rows is not None:
+            made = FurtherColumns(*self._rows)
+            self._further, self._rows = made if made.names else None, None
+        return self._further
 
     def put(self, what: str, value: Any, put: Callable[[], None]) -> None:
         """Gives the panel something beside its prices; a second time it must be the same, since runs share it.

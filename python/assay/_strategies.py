@@ -83,20 +83,23 @@ class BaseStrategy:
         raise NotImplementedError(none_of_its_own(self, "on_bar"))
 
     def generate_signals(
-        self, prices_df: Any, technical_df: Any, holdings_df: Any, date: Any
+        self, prices_df: Any, technical_df: Any, holdings_df: Any, date: Any, *args: Any, **kwargs: Any
     ) -> Iterable[Signal] | None:
         """Gives the signals of a date.
 
         Parameters
         ----------
         prices_df : pandas.DataFrame
-            Bars up to `date`, indexed by timestamp, with symbol, open_price, high_price, low_price, close_price, volume.
+            Bars up to `date`, indexed by timestamp, with symbol, open_price, high_price, low_price, close_price, volume, adjusted
+            for splits; and further numeric columns of the prices, as they are.
         technical_df : pandas.DataFrame
             Rows of the technical data up to `date`.
         holdings_df : pandas.DataFrame
             Symbols (`sym`) and their sectors.
         date : pandas.Timestamp
             The bar.
+        *args, **kwargs
+            Not given to a method that does not name them: see the notes.
 
         Returns
         -------
@@ -116,7 +119,8 @@ class BaseStrategy:
         Parameters
         ----------
         frame : pandas.DataFrame
-            All bars, indexed by timestamp, with symbol, open_price, high_price, low_price, close_price, volume.
+            All bars, indexed by timestamp, with symbol, open_price, high_price, low_price, close_price, volume, raw;
+            split_coefficient and dividend_amount, on rows without a bar as well; and further numeric columns of the prices.
 
         Returns
         -------

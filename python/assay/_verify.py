@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _native
-from ._adapter import Beside, PythonDefinition
-from ._engine import PATH, BacktestEngine, as_list, database_folder, is_native, make_members, set_sectors
-from ._inputs import Panel, sectors_of, symbols_of
+from ._adapter import Beside, PythonDefinition, StoredBeside
+from ._beside import add_columns
+from ._engine import (
+    PATH,
+    BacktestEngine,
+    as_list,
+    database_folder,
+    is_native,
+    lag_days,
+    make_members,
+    set_sectors,
+)
+from ._errors import ConfigError
+from ._inputs import Panel, chosen_symbols, sectors_of, symbols_of
 from ._strategies import as_strategy, params_as_texts
 
 
@@ -58,6 +69,8 @@ def verify(
     cuts: int = 10,
     seed: int = 1,
     threads: int = 0,
+    technical_df: Any = None,
+    fundamental_df: Any = None,
     **settings: Any,
 ) -> VerifyReport:
     """Runs strategies, and runs them again with everything after a cut changed.
@@ -82,6 +95,8 @@ def verify(
         Of the cuts' places and the noise.
     threads : int
         For strategies in C; 0: every core.
+    technical_df, fundamental_df : table, optional
+        Further columns beside `prices_df`, as for `BacktestEngine.run`; of a database its own tables are read.
     **settings
         Settings of the engine.
 
@@ -92,29 +107,38 @@ def verify(
 
     Notes
     -----
-    Only what the strategy sees of the run's data is changed: what it reads elsewhere, such as a file or technical_df, cannot be
-    proven blind.
+    Prices and events are changed, nothing else: a strategy that looks ahead in technical_df, in further columns of the prices or
+    in a file is not found out.
     """
     engine = BacktestEngine(**settings)
     texts = engine._texts()
     given = [as_strategy(s) for s in as_list(strategies)]
     sectors = {} if holdings_df is None else sectors_of(holdings_df)
+    if symbols is not None and prices_df is not None:
+        raise ConfigError(
+            "symbols are those of a database: choose them of prices_df by holdings_df, or of a Panel"
+        )
+    symbols = None if symbols is None else chosen_symbols(symbols)
+    if cuts < 1:
+        raise ConfigError(f"cuts {cuts}: at least 1")
     wanted = symbols if symbols is not None else symbols_of(holdings_df) if holdings_df is not None else None
     panel = None if prices_df is None else engine._panel(prices_df, holdings_df, texts).resampled(texts)
-    beside = Beside(holdings=holdings_df)
     if panel is not None and sectors:
         set_sectors(panel, sectors)
+    folder = database_folder(db) if panel is None else None
+    beside = beside_of(panel, folder, wanted, technical_df, fundamental_df, holdings_df, lag_days(texts))
 
     def anew(native: Any) -> list[Any]:
         return make_members([copy.deepcopy(s) for s in given], beside, Panel.lent(native), folder)
 
-    folder = database_folder(db) if panel is None else None
     first = [
         (s.native(folder), params_as_texts(s.parameters))
         if is_native(s)
         else (PythonDefinition(s, beside), {})
         for s in given
     ]
+    if panel is not None:
+        add_columns(panel, first, beside, texts)
     report = _native.verify(
         None if panel is None else panel.native,
         folder,
@@ -129,3 +153,24 @@ def verify(
         threads,
     )
     return VerifyReport(**report)
+
+
+def beside_of(
+    panel: Panel | None,
+    folder: str | None,
+    symbols: Any,
+    technical: Any,
+    fundamental: Any,
+    holdings: Any,
+    lag: int,
+) -> Beside:
+    """What strategies have beside the prices of a panel or a database."""
+    if folder is not None:
+        if technical is not None or fundamental is not None:
+            raise ConfigError(
+                "technical_df and fundamental_df go with prices_df; a database has tables of its own"
+            )
+        return StoredBeside(folder, symbols, holdings, lag)
+    beside = Beside(technical, fundamental, holdings, lag)
+    beside.panel = panel
+    return beside

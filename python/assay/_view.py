@@ -206,7 +206,7 @@ class BarView(_native.View):
         if chosen.dtype.kind not in "UO":
             raise ArgumentError(f"symbols are of the type {chosen.dtype}: give a mask, numbers or names")
         numbers = {name: i for i, name in enumerate(self.symbols)}
-        unknown = [name for name in chosen if name not in numbers]
+        unknown = [str(name) for name in chosen if name not in numbers]
         if unknown:
             raise NotFoundError(f"a signal for {unknown[0]!r}, which is no symbol of this run")
         return np.array([numbers[name] for name in chosen], dtype=np.int64)

@@ -1,4 +1,5 @@
 /* Markets: rows of arrays to a panel, names of symbols to numbers. */
+#include "market/panel.h"
 #include "base/number.h"
 #include "native.h"
 
@@ -164,6 +165,22 @@ static PyObject *get_has_events(PyObject *self, void *unused) {
     return panel == NULL ? NULL : PyBool_FromLong(assay_panel_has_events(panel));
 }
 
+/* A list of (bar, symbol, split ratio, dividend), in their order. */
+static PyObject *get_events(PyObject *self, void *unused) {
+    const assay_panel *panel = panel_of(self);
+    PyObject *list = panel == NULL ? NULL : PyList_New(0);
+    (void)unused;
+    for (size_t i = 0; list != NULL && i < panel->n_events; i++) {
+        const assay_panel_event *event = &panel->event[i];
+        PyObject *item =
+            Py_BuildValue("IIdd", event->bar, event->symbol, event->split_ratio, event->dividend);
+        if (item == NULL || PyList_Append(list, item) != 0)
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
 static PyObject *set_sectors(PyObject *self, PyObject *sectors) {
     assay_panel *panel = panel_of(self);
     if (panel == NULL)
@@ -233,6 +250,7 @@ static PyGetSetDef panel_getters[] = {
      "Microseconds since 1970 from which on each bar is known, as bytes of int64.", NULL},
     {"fingerprint", get_fingerprint, NULL, "32 hex digits that any change of the data changes.", NULL},
     {"has_events", get_has_events, NULL, "Whether there is a split or a dividend.", NULL},
+    {"events", get_events, NULL, "Splits and dividends: (bar, symbol, ratio, dividend) each.", NULL},
     {0},
 };
 

@@ -241,7 +241,9 @@ def test_orders_over_a_split():
 
 def test_orders_of_a_portfolio_that_grew(market):
     orders = [(DAYS[2], "A", 1500.0)]
-    with pytest.raises(assay.DataError, match=r"1,500 shares at 100.00 are 150,000.00, more than the initial"):
+    with pytest.raises(
+        assay.DataError, match=r"1,500 shares at 100.00 are 150,000.00, more than the initial"
+    ):
         interchange.signals_from_orders(orders, market)
     signals = interchange.signals_from_orders(orders, market, equity=pd.Series(300_000.0, index=DAYS))
     assert list(signals["target_position"]) == [0.5]

@@ -209,7 +209,9 @@ def test_frames_are_as_of_the_date(sample_prices):
     for day in days[[0, 30, 150, 260, 399]]:
         frame, tech, fund, _, _, _ = strategy.seen[day]
         expected = adjusted(sample_prices, day)
-        expected = expected[expected["close_price"].notna()]  # a dividend without a bar is a row of the loader's
+        expected = expected[
+            expected["close_price"].notna()
+        ]  # a dividend without a bar is a row of the loader's
         assert frame.columns.tolist() == [
             "symbol",
             "open_price",
