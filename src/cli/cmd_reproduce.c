@@ -194,6 +194,12 @@ static assay_status reproduce(const char *db, const char *run_id, unsigned n_thr
     if (status == ASSAY_OK)
         status = cli_run_stored_again(store, run_id, add_revised, out, &request, &run, &out->again, err);
     assay_store_close(store);
+    if (status == ASSAY_OK && request.by_signals)
+        status =
+            assay_error_set(err, ASSAY_E_CONFIG,
+                            "run %s is of a strategy in Python, which this program cannot run: run it again "
+                            "in Python, where the same run has the same id",
+                            run_id);
     if (status == ASSAY_OK)
         status = make_temporary(folder, err);
     if (status == ASSAY_OK)

@@ -180,6 +180,11 @@ static assay_status put_run(assay_store *store, const char *run_id, const cli_re
         if (status == ASSAY_OK && options->factors != NULL)
             status = load_factors(options->factors, run.result, &f, err);
         assay_verify_report verdict = {0};
+        if (status == ASSAY_OK && options->verify && request.by_signals)
+            status = assay_error_set(err, ASSAY_E_CONFIG,
+                                     "run %s is of a strategy in Python, which this program cannot run: "
+                                     "assay.verify in Python says whether it looks ahead",
+                                     run_id);
         if (status == ASSAY_OK && options->verify) {
             const assay_verify_spec cuts = {.n_cuts = 3, .seed = 1};
             cli_progress("verifying ...");

@@ -377,12 +377,61 @@ assay_status cli_request_make(const cli_run_options *options, cli_request *out_r
     return status;
 }
 
-assay_status cli_request_from_text(const char *text, const char *name, const char *db,
+static bool is_python(const cli_config_entry *entry) {
+    return entry->section[0] == '\0' && strcmp(entry->key, "strategy") == 0 &&
+           strncmp(entry->value, "python:", strlen("python:")) == 0;
+}
+
+/* A strategy in Python becomes the signals that it gave; parameters, which are its own, go. */
+static assay_status use_signals(const char *run_id, cli_config_file *file, bool *out_by_signals,
+                                assay_error *err) {
+    size_t n_strategies = 0, n = 0;
+    bool is_whole = true;
+    for (size_t i = 0; i < file->n; i++) {
+        const cli_config_entry *entry = &file->entry[i];
+        n_strategies += entry->section[0] == '\0' && strcmp(entry->key, "strategy") == 0;
+        *out_by_signals = *out_by_signals || is_python(entry);
+    }
+    if (!*out_by_signals)
+        return ASSAY_OK;
+    if (n_strategies > 1)
+        return assay_error_set(err, ASSAY_E_CONFIG,
+                               "run %s is of several strategies, one of them in Python, which this program "
+                               "cannot run: in Python result.tearsheet(FILE) writes its report",
+                               run_id);
+    for (size_t i = 0; i < file->n; i++) {
+        cli_config_entry *entry = &file->entry[i];
+        if (strcmp(entry->section, "parameters") == 0) {
+            free(entry->key);
+            free(entry->value);
+            continue;
+        }
+        if (is_python(entry)) {
+            char source[512];
+            snprintf(source, sizeof source,
+                     "signals:SELECT \"timestamp\", symbol, action, strength, score, target_position, "
+                     "signal_type, reason FROM backtest_signals WHERE run_id = '%s'",
+                     run_id);
+            char *value = strdup(source);
+            is_whole = value != NULL;
+            if (is_whole)
+                free(entry->value);
+            entry->value = is_whole ? value : entry->value;
+        }
+        file->entry[n++] = *entry;
+    }
+    file->n = n;
+    return is_whole ? ASSAY_OK : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");
+}
+
+assay_status cli_request_from_text(const char *text, const char *run_id, const char *db,
                                    cli_request *out_request, assay_error *err) {
     *out_request = (cli_request){0};
     cli_config_file file = {0};
     const cli_run_options none = {.db = db};
-    assay_status status = cli_config_file_parse(text, strlen(text), name, &file, err);
+    assay_status status = cli_config_file_parse(text, strlen(text), run_id, &file, err);
+    if (status == ASSAY_OK)
+        status = use_signals(run_id, &file, &out_request->by_signals, err);
     if (status == ASSAY_OK)
         status = build(&none, &file, out_request, err);
     cli_config_file_reset(&file);

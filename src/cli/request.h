@@ -66,13 +66,16 @@ typedef struct cli_request {
     char *frequency;       /* NULL: the only one there is */
     bool few_metrics;      /* those of sweeps and folds alone */
     int64_t read_until_us; /* bars after it are not read, whatever the period; 0: it alone decides */
+    bool
+        by_signals; /* a stored run's, of a strategy that the program cannot run: its stored signals stand for it */
 } cli_request;
 
 /* Reads the file where there is one, then the options. On failure there is nothing to reset. */
 ASSAY_NODISCARD assay_status cli_request_make(const cli_run_options *options, cli_request *out_request,
                                               assay_error *err);
-/* From a configuration that is in memory (a stored run's). */
-ASSAY_NODISCARD assay_status cli_request_from_text(const char *text, const char *name, const char *db,
+/* From the configuration that the run `run_id` of a database was stored with. Of a strategy in Python the stored signals, which
+ * lead to the same orders, stand for the strategy. */
+ASSAY_NODISCARD assay_status cli_request_from_text(const char *text, const char *run_id, const char *db,
                                                    cli_request *out_request, assay_error *err);
 void cli_request_reset(cli_request *request);
 

@@ -1,5 +1,6 @@
 #include "cli/run_again.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,43 @@ static assay_status has_few_metrics(assay_store *store, const char *run_id, bool
     return status;
 }
 
+/* Whether stored signals led to the equity that is stored: with the same data they must. */
+static assay_status check_equity(const assay_run_summary *stored, const cli_run *run,
+                                 const cli_run_again *again, assay_error *err) {
+    size_t n = 0;
+    const assay_snapshot *snapshot = assay_result_snapshots(run->result, &n);
+    bool is_same = stored->n_equity == n + 1;
+    for (size_t i = 0; i < n && is_same; i++)
+        is_same = stored->equity[i + 1] == snapshot[i].total_value;
+    if (is_same || strcmp(again->fingerprint_then, again->fingerprint_now) != 0)
+        return ASSAY_OK;
+    return assay_error_set(err, ASSAY_E_DATA,
+                           "the stored signals of run %s do not lead to its stored equity: in Python "
+                           "result.tearsheet(FILE) writes its report",
+                           stored->run_id);
+}
+
+/* Signals that stand for a strategy: the run has its name, its parameters and its configuration all the same. */
+static assay_status name_as_stored(assay_store *store, const char *run_id, char **config,
+                                   cli_request *request, cli_run *run, cli_run_again *out, assay_error *err) {
+    assay_run_summary stored = {0};
+    assay_status status = cli_stored_summary(store, run_id, &stored, err);
+    if (status == ASSAY_OK)
+        status = check_equity(&stored, run, out, err);
+    if (status == ASSAY_OK) {
+        snprintf(out->strategy, sizeof out->strategy, "%s", stored.strategy);
+        free(run->config_json);
+        run->config_json = *config;
+        *config = NULL;
+        free(run->parameters_json);
+        run->parameters_json = stored.parameters_json;
+        stored.parameters_json = NULL;
+        request->strategies.made[0]->name = out->strategy;
+    }
+    assay_run_summary_reset(&stored);
+    return status;
+}
+
 assay_status cli_run_stored_again(assay_store *store, const char *run_id, assay_revised_month *each,
                                   void *context, cli_request *out_request, cli_run *out_run,
                                   cli_run_again *out, assay_error *err) {
@@ -54,6 +92,8 @@ assay_status cli_run_stored_again(assay_store *store, const char *run_id, assay_
         status = run_on_its_bars(store, run_id, each, context, out_request, out_run, out, err);
     if (status == ASSAY_OK)
         assay_panel_fingerprint(out_run->panel, out->fingerprint_now);
+    if (status == ASSAY_OK && out_request->by_signals)
+        status = name_as_stored(store, run_id, &config, out_request, out_run, out, err);
     free(config);
     return status;
 }

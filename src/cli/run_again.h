@@ -6,6 +6,7 @@
 
 typedef struct cli_run_again {
     char fingerprint_then[33], fingerprint_now[33], version_then[32];
+    char strategy[128]; /* its name, where signals stand for it */
     assay_data_report data;
 } cli_run_again;
 

@@ -264,3 +264,67 @@ def test_resampled_bars(freq, rule):
     assert set(prices.index) <= set(frame.index)
     with pytest.raises(ValueError, match="resample_freq"):
         BacktestDataLoader(UsersDB(frame.reset_index())).load_backtest_data(["AAPL"], resample_freq="X")
+
+
+class Rsi(assay.BaseStrategy):
+    """Signals of several kinds, with strengths, scores, targets and reasons of their own."""
+
+    features = ("rsi(close, 5)",)
+
+    def on_bar(self, view):
+        rsi = view.feature(0)
+        for i in range(view.n_symbols):
+            if rsi[i] < 30:
+                view.buy(i, strength=0.5 + i / 100, signal_type="dip", reason=f"rsi {rsi[i]:.2f} is low")
+            elif rsi[i] > 70:
+                view.sell(i, reason="high")
+            elif 45 < rsi[i] < 46:
+                view.target(i, 0.5, score=float(rsi[i]))
+
+
+def test_a_stored_run_of_a_strategy_in_python_has_a_report(sample, tmp_path, program):
+    """Its stored signals lead to the same orders: the report has what the result's own tearsheet has."""
+    settings = {"rebalance_frequency": "weekly", "start": "2015-06-01", "commission_pct": 0.002}
+    run = assay.run(Rsi("my_dip", {"a": 3}), sample, **settings)
+    name = run.save(sample, "of-python")
+    assert {"TARGET", "BUY", "SELL"} == set(run.signals["action"]) and len(run.trades) > 30
+    stored = json.loads(program("report", name, "--db", sample, "--format", "json", "--out", "-"))
+    run.tearsheet(tmp_path / "own.json")
+    own = json.loads((tmp_path / "own.json").read_text())
+    assert stored["strategy"] == "my_dip" and stored["parameters"] == {"a": 3}
+    for part in set(own) - {
+        "run_id",
+        "attribution",
+        "groups",
+        "texts",
+        "trades",
+    }:  # what sectors and reasons are in
+        assert stored[part] == own[part], part
+    assert (
+        stored["trades"]["n"] == own["trades"]["n"]
+        and stored["attribution"]["symbol"] == own["attribution"]["symbol"]
+    )
+    assert "maximum drawdown" in program("show", name, "--db", sample, "--conventions")
+    program("report", name, "--db", sample, "--out", tmp_path / "page.html")
+    for command, words in (
+        (["reproduce", name], "run it again in Python"),
+        (["report", name, "--verify"], "assay.verify"),
+    ):
+        with pytest.raises(assay.ConfigError, match=words):
+            assay.program(*command, "--db", str(sample))
+    both = assay.run([Rsi(), "momentum"], sample, combine="vote").save(sample, "of-both")
+    with pytest.raises(
+        assay.ConfigError, match=r"several strategies, one of them in Python.*result.tearsheet"
+    ):
+        assay.program("report", both, "--db", str(sample))
+
+
+def test_signals_that_do_not_lead_to_a_run_are_no_report_of_it(sample):
+    name = assay.run(Rsi(), sample).save(sample, "cut-short")
+    (path,) = (sample / "backtest_signals").rglob(f"{name}.parquet")
+    rows = pq.read_table(path)
+    pq.write_table(rows.slice(0, rows.num_rows // 2), path)
+    with pytest.raises(
+        assay.DataError, match="stored signals of run cut-short do not lead to its stored equity"
+    ):
+        assay.program("report", name, "--db", str(sample))

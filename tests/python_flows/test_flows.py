@@ -91,6 +91,41 @@ def test_one_strategy_with_several_parameters(market):
     assert results["m10"]["run_id"] != results["m30"]["run_id"]
 
 
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (
+            lambda db: backtest_multiple_strategies_flow(
+                {"m": {"strategy": "momentum", "lookback": 5}}, SYMBOLS, db=db
+            ),
+            "'m' has the key 'lookback'",
+        ),
+        (lambda db: backtest_multiple_strategies_flow([], SYMBOLS, db=db), "there is no strategy"),
+        (lambda db: backtest_single_strategy_flow("momentum", [], db=db), "symbols is an empty list"),
+        (
+            lambda db: parameter_optimization_flow("momentum", {"lookback": [5]}, [], db=db),
+            "symbols is an empty list",
+        ),
+        (lambda db: backtest_single_strategy_flow("momentum", SYMBOLS, "soon", db=db), "soon"),
+    ],
+)
+def test_what_means_nothing_is_refused(market, call, words):
+    with pytest.raises(assay.ConfigError, match=words):
+        call(str(market))
+
+
+def test_periods_may_be_dates(market):
+    texts = backtest_single_strategy_flow("momentum", SYMBOLS, db=str(market), **PERIOD)
+    dates = {name: pd.Timestamp(day) for name, day in PERIOD.items()}
+    assert (
+        backtest_single_strategy_flow("momentum", SYMBOLS, db=str(market), **dates)["run_id"]
+        == texts["run_id"]
+    )
+    dates = {name: day.date() for name, day in dates.items()}
+    best, _ = parameter_optimization_flow("momentum", {"lookback": [20]}, SYMBOLS, db=str(market), **dates)
+    assert best == {"lookback": 20}
+
+
 # --- sectors ---
 
 
@@ -149,6 +184,17 @@ def test_a_second_run_comes_from_the_cache_until_the_data_change(market, tmp_pat
     table.to_parquet(day)
     changed = backtest_single_strategy_flow("momentum", SYMBOLS, db=str(db), **PERIOD)
     assert len(calls) == 3 and changed["data_fingerprint"] != first["data_fingerprint"]
+
+
+def test_a_rule_that_was_edited_is_run_again(market, tmp_path):
+    rule = tmp_path / "rule.yaml"
+    text = "rule:\n  buy: close > sma(close, n)\n  sell: close < sma(close, n)\nparameters:\n  n: 20\n"
+    results = []
+    for n in (20, 20, 7):
+        rule.write_text(text.replace("20", str(n)))
+        results.append(backtest_single_strategy_flow(f"rule:{rule}", SYMBOLS, db=str(market), **PERIOD))
+    assert results[0]["run_id"] == results[1]["run_id"] != results[2]["run_id"]
+    assert results[0]["equity_curve"] != results[2]["equity_curve"]
 
 
 def test_a_cached_run_that_was_deleted_is_made_again(market, tmp_path):
