@@ -293,6 +293,10 @@ def as_times(values: Any, what: str) -> Any:
     anything from anywhere.
     """
     array = values.array if isinstance(values, (pd.Series, pd.Index)) else values
+    if isinstance(getattr(array, "dtype", None), pd.PeriodDtype):
+        raise DataError(
+            f"{what}: periods say no time: to_timestamp(how='end').normalize() makes days of them, when they are known"
+        )
     if isinstance(getattr(array, "dtype", None), pd.DatetimeTZDtype):
         index = pd.DatetimeIndex(values)
         warn_of_other_days(index, what)

@@ -108,7 +108,8 @@ def finish(
     follower = threading.Thread(target=_follow, args=(process.stderr, on_line, said), daemon=True)
     follower.start()
     try:
-        output = process.stdout.read()
+        with process.stdout:
+            output = process.stdout.read()
         process.wait()
     except BaseException:
         send(process, signal.SIGTERM)
@@ -116,6 +117,7 @@ def finish(
             process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             send(process, signal.SIGKILL)
+            process.wait()
         raise
     follower.join()
     if process.returncode != 0:
@@ -125,12 +127,13 @@ def finish(
 
 def _follow(stream: IO[str], on_line: Callable[[str], object] | None, said: list[str]) -> None:
     """Passes on what the program says as it says it; messages are kept, progress is not."""
-    for line in stream:
-        text = line.rstrip("\n")
-        if on_line is not None and not text.startswith(_KIND):
-            on_line(text)
-        if not text.startswith(_PROGRESS):
-            said.append(text)
+    with stream:
+        for line in stream:
+            text = line.rstrip("\n")
+            if on_line is not None and not text.startswith(_KIND):
+                on_line(text)
+            if not text.startswith(_PROGRESS):
+                said.append(text)
 
 
 def failure(command: str, status: int, said: list[str]) -> AssayError:

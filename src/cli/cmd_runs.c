@@ -13,7 +13,8 @@ static const cli_option OPTIONS[N_OPTIONS] = {
 /* The brief columns for people, all of them for programs. */
 #define SHORT_COLUMNS                                                                                        \
     "run_id, CAST(start_date AS DATE) AS start, CAST(end_date AS DATE) AS \"end\", n_symbols AS symbols, "   \
-    "total_return_pct AS \"return %\", sharpe_ratio AS sharpe, max_drawdown_pct AS \"drawdown %\", "         \
+    "total_return_pct AS \"return %\", nullif(sharpe_ratio, CAST('nan' AS DOUBLE)) AS sharpe, "              \
+    "max_drawdown_pct AS \"drawdown %\", "                                                                   \
     "total_trades AS trades"
 static const char *const SHORT_LIST =
     "SELECT " SHORT_COLUMNS
@@ -24,7 +25,8 @@ static const char *const WHOLE_LIST =
 #define OF_SWEEP                                                                                             \
     " FROM backtest_runs WHERE sweep_id = $1 ORDER BY CAST(substr(run_id, length(sweep_id) + 2) AS BIGINT)"
 static const char *const SHORT_POINTS =
-    "SELECT run_id, parameters, total_return_pct AS \"return %\", sharpe_ratio AS "
+    "SELECT run_id, parameters, total_return_pct AS \"return %\", nullif(sharpe_ratio, CAST('nan' AS "
+    "DOUBLE)) AS "
     "sharpe, max_drawdown_pct AS \"drawdown %\", total_trades AS trades" OF_SWEEP;
 static const char *const WHOLE_POINTS = "SELECT *" OF_SWEEP;
 /* One line a sweep. */

@@ -3,13 +3,15 @@
 import gc
 import itertools
 import multiprocessing
+import os
+import subprocess
 import sys
 
 import assay
 import numpy as np
 import pytest
 from assay import BacktestEngine, BaseStrategy, MomentumStrategy
-from conftest import make_prices
+from conftest import PACKAGE, make_prices
 
 USE = """
 import sys
@@ -196,3 +198,22 @@ def test_strict_types(root):
 
     done = subprocess.run([sys.executable, "-m", "mypy"], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_programs_leave_no_file_open(sample, tmp_path):
+    """Nor a process that nobody waited for."""
+    code = (
+        "import assay, gc, sys\n"
+        "assay.program('runs', '--db', sys.argv[1])\n"
+        "try:\n    assay.program('show', 'none', '--db', sys.argv[1])\n"
+        "except assay.NotFoundError:\n    pass\n"
+        "gc.collect()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "always::ResourceWarning", "-c", code, str(sample)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        timeout=60,
+    )
+    assert done.returncode == 0 and "ResourceWarning" not in done.stderr, done.stderr

@@ -78,6 +78,12 @@ def test_times_that_cannot_be_counted_are_refused(prices):
         BacktestEngine().run("momentum", data)
 
 
+def test_periods_are_no_times(prices):
+    frame = prices.reset_index()
+    with pytest.raises(assay.DataError, match="periods say no time"):
+        Panel(frame.assign(timestamp=frame["timestamp"].dt.to_period("W")))
+
+
 def test_midnights_of_a_zone_in_the_east_are_said(prices):
     east, west = prices.tz_localize("Asia/Tokyo"), prices.tz_localize("America/New_York")
     with pytest.warns(AssayWarning, match="midnights of Asia/Tokyo lie on the day before in UTC"):
