@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import IO
 
 from ._errors import (
@@ -40,6 +41,31 @@ _ERRORS: dict[str, type[AssayError]] = {
     "internal error": InternalError,
     "cancelled": CancelledError,
 }
+
+
+@contextlib.contextmanager
+def held_interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until what is given is called: a program that is just starting has nobody yet who would end it."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield lambda: None
+        return
+    heard: list[tuple[int, FrameType | None]] = []
+
+    def release() -> None:
+        if signal.getsignal(signal.SIGINT) is hold:
+            signal.signal(signal.SIGINT, before)
+        while heard:
+            before(*heard.pop())
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        heard.append((number, frame))
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield release
+    finally:
+        release()
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -80,7 +106,10 @@ def send(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 def finish(
-    process: subprocess.Popen[str], command: str, on_line: Callable[[str], object] | None = None
+    process: subprocess.Popen[str],
+    command: str,
+    on_line: Callable[[str], object] | None = None,
+    begun: Callable[[], None] = lambda: None,
 ) -> str:
     """Waits for a program; an exception on the way (Ctrl-C) ends it.
 
@@ -92,6 +121,8 @@ def finish(
         The subcommand, for messages.
     on_line : callable, optional
         Gets each line of standard error when it comes: messages, and progress every ten seconds.
+    begun : callable
+        Is called as soon as an exception would end the program.
 
     Returns
     -------
@@ -106,8 +137,9 @@ def finish(
     said: list[str] = []
     assert process.stdout is not None and process.stderr is not None
     follower = threading.Thread(target=_follow, args=(process.stderr, on_line, said), daemon=True)
-    follower.start()
     try:
+        begun()
+        follower.start()
         with process.stdout:
             output = process.stdout.read()
         process.wait()
@@ -165,7 +197,8 @@ def failure(command: str, status: int, said: list[str]) -> AssayError:
 
 def call(arguments: list[str], on_line: Callable[[str], object] | None = None) -> str:
     """Runs a subcommand; as `start` and `finish`."""
-    return finish(start(arguments), arguments[0], on_line)
+    with held_interrupts() as release:
+        return finish(start(arguments), arguments[0], on_line, release)
 
 
 def program(*arguments: str) -> str:

@@ -142,3 +142,27 @@ def test_ctrl_c_ends_the_program(sample):
         process.kill()
     with pytest.raises(ProcessLookupError):
         os.kill(int(program), 0)
+
+
+def test_ctrl_c_waits_for_a_program_that_is_starting(sample, monkeypatch):
+    """Whenever it comes, the program is ended and waited for."""
+    started = []
+    popen = subprocess.Popen
+
+    def interrupted(*arguments, **named):
+        started.append(popen(*arguments, **named))
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)  # where it would be raised
+        return started[0]
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            assay.optimize(
+                "momentum", {"lookback": "2:300:1", "threshold": "0.001:0.9:0.0001"}, sample, keep="none"
+            )
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(started) == 1 and started[0].returncode not in (None, 0)
