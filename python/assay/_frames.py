@@ -124,7 +124,7 @@ class Frames:
         entry_reason = self._reasons(entry)
         entry_reason[entry == NO_SIGNAL] = "spin_off"
         exit_date = self.times(rows["exit_bar"])
-        exit_date[is_open] = np.datetime64("NaT")
+        exit_date[is_open] = np.datetime64("NaT", "us")
         columns: dict[str, Column] = {
             "trade_id": np.array([f"{i:08d}" for i in range(1, len(rows) + 1)], dtype=object),
             "symbol": self._symbols(rows["symbol"]),
