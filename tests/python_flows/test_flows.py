@@ -261,6 +261,22 @@ def test_walk_forward_has_a_row_a_window(market):
     assert {"in_sample_sharpe_ratio", "out_of_sample_sharpe_ratio"} <= set(frame.columns)
 
 
+def test_walk_forward_takes_what_the_call_takes(market):
+    how = {
+        "train": 120,
+        "test": 40,
+        "positions": "carry",
+        "where": ["total_trades>=1"],
+        "sample": "random:4:7",
+        "threads": 1,
+    }
+    grid = {"lookback": "5..40", "threshold": "0.01..0.2"}
+    frame = walk_forward_validation_flow("momentum", grid, SYMBOLS, db=str(market), run_id="of-flow", **how)
+    called = assay.walk_forward("momentum", grid, market, SYMBOLS, run_id="of-call", **how)
+    pd.testing.assert_frame_equal(frame, called.folds, check_exact=True)
+    assert called.summary["positions"] == "carry"
+
+
 def on_dask(cluster):
     from prefect_dask import DaskTaskRunner
 

@@ -365,17 +365,21 @@ def walk_forward_validation_flow(
     anchored: bool = False,
     purge: Union[str, int] = 0,
     embargo: Union[str, int] = 0,
+    positions: str = "flatten",
     objective: str = "sharpe_ratio",
+    where: Optional[list[str]] = None,
+    sample: Optional[str] = None,
     db: Optional[str] = None,
     holdings_df: Optional[pd.DataFrame] = None,
     settings: Optional[dict[str, Any]] = None,
     run_id: Optional[str] = None,
+    threads: int = 0,
 ) -> pd.DataFrame:
     """Chooses parameters on training windows and trades them on the windows behind.
 
     Parameters
     ----------
-    strategy, param_grid, symbols, start_date, end_date, objective, db, holdings_df, settings
+    strategy, param_grid, symbols, start_date, end_date, objective, where, sample, db, holdings_df, settings
         As in `parameter_optimization_flow`.
     train, test, step : int or str
         Bars, or ``"2y"``, ``"6m"``, ``"8w"``, ``"90d"``; step without a value is test.
@@ -383,8 +387,12 @@ def walk_forward_validation_flow(
         Every training window begins where the first one does.
     purge, embargo : int or str
         Left out at the end of the training, and behind a test.
+    positions : {"flatten", "carry"}
+        Each test is a run of its own; or one portfolio goes through all tests.
     run_id : str, optional
         The name of the joined run; its folds are ``run_id-fold-1`` and so on.
+    threads : int
+        0: every core.
 
     Returns
     -------
@@ -395,8 +403,21 @@ def walk_forward_validation_flow(
     require_sectors(folder, [strategy], symbols, holdings_df)
     market = market_arguments(strategy, folder, symbols, start_date, end_date, holdings_df, settings)
     arguments = walk_arguments(
-        market, param_grid, objective, train, test, step, anchored, purge, embargo, run_id
+        market,
+        param_grid,
+        objective,
+        train,
+        test,
+        step,
+        anchored,
+        purge,
+        embargo,
+        run_id,
+        where,
+        sample,
+        positions,
     )
+    arguments += ["--threads", str(threads)]
     with programs_of_flow():
         frame = result_of(walk_forward_task.submit(arguments, db=folder)).folds
     metric = objective.split(":")[-1]
