@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import os
 import re
@@ -78,6 +79,16 @@ class Sweep:
         """Writes the sweep's page: heatmaps, sensitivity, what is luck. Returns the file."""
         return _tearsheet(self.sweep_id, self.db, path)
 
+    def _repr_html_(self) -> str:
+        shown = [objective.split(":")[-1] for objective in self.summary["objectives"]]
+        names = list(dict.fromkeys([*shown, "total_return_pct", "max_drawdown_pct", "total_trades"]))
+        rows = [
+            {**row["parameters"], **{n: row["metrics"][n] for n in names}} for row in self.summary["best"]
+        ]
+        luck = self.summary["overfitting"]["deflated_sharpe"]
+        said = f"{self.summary['n_tried']:,} points; deflated Sharpe ratio {'–' if luck is None else f'{luck:.4f}'}"
+        return _shown(self.summary["strategy"], self.sweep_id, said, pd.DataFrame(rows))
+
 
 @dataclass(frozen=True)
 class WalkForward:
@@ -109,6 +120,24 @@ class WalkForward:
     def efficiency(self) -> dict[str, Any]:
         """What was left out of sample of what was chosen in sample, as ratios."""
         return dict(self.summary["efficiency"])
+
+    def _repr_html_(self) -> str:
+        metric = self.summary["objective"].split(":")[-1]
+        names = list(
+            dict.fromkeys(name for fold in self.summary["folds"] for name in fold["parameters"] or {})
+        )
+        names = ["test_start", "test_end", *names, f"in_sample_{metric}", f"out_of_sample_{metric}"]
+        said = f"{len(self.folds)} windows; {metric} of the joined run {self.metrics[metric]}"
+        return _shown(
+            self.summary["strategy"], self.run_id, said, self.folds[[n for n in names if n in self.folds]]
+        )
+
+
+def _shown(strategy: str, name: str, said: str, rows: pd.DataFrame) -> str:
+    """A result as a notebook shows it."""
+    table = rows.to_html(index=False, na_rep="–", float_format="{:,.4g}".format, border=0)
+    title, name, said = (html.escape(text) for text in (strategy, name, said))
+    return f"<div><b>{title}</b> <code>{name}</code><p>{said}</p>{table}</div>"
 
 
 def _tearsheet(run: str, db: str, path: PATH) -> Path:

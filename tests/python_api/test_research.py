@@ -38,6 +38,15 @@ def test_the_best_and_its_luck(sweep):
     assert repr(sweep).startswith("Sweep(sweep_id='of-notebooks', db='/")
 
 
+def test_a_notebook_shows_what_was_found(sweep, sample):
+    shown = sweep._repr_html_()
+    assert "<code>of-notebooks</code>" in shown and "8 points" in shown and shown.count("<tr") == 1 + 8
+    assert f"{sweep.best_metrics['sharpe_ratio']:,.4g}" in shown
+    walk = assay.walk_forward("momentum", {"lookback": [10, 20]}, sample, train=120, test=60)
+    shown = walk._repr_html_()
+    assert walk.run_id in shown and shown.count("<tr") == 1 + len(walk.folds) and ">lookback<" in shown
+
+
 def test_a_sweep_goes_on_and_is_as_stored(sweep, sample, program, tmp_path):
     """The same call again finds every point done; settings, conditions and objectives reach the program."""
     said = []
