@@ -627,17 +627,41 @@ def pandas_frequency(freq: str) -> str:
 
 
 def resample_bars(prices: pd.DataFrame, freq: str) -> pd.DataFrame:
-    """Bars of a coarser frequency, each at the time of its last day."""
+    """Bars of a coarser frequency, each at the time of its last day, in shares as of its end.
+
+    A bar's split is the product of those in it, its dividend what a share of its end got.
+    """
     period = pd.DatetimeIndex(prices.index).to_period(pandas_frequency(freq))
     names = {
         column: how for how, columns in AGGREGATES.items() for column in columns if column in prices.columns
     }
-    others = {c: "last" for c in prices.columns if c not in names and c != "symbol"}
+    keys = [prices["symbol"].astype(str).to_numpy(), period]
     frame = prices.assign(timestamp=prices.index)
-    groups = frame.groupby([frame["symbol"].astype(str).to_numpy(), period], sort=True)
+    if "split_coefficient" in frame.columns:
+        frame = as_of_ends(frame, keys)
+        names["split_coefficient"] = "prod"
+    if "dividend_amount" in frame.columns:
+        names["dividend_amount"] = "sum"
+    others = {c: "last" for c in prices.columns if c not in names and c != "symbol"}
+    groups = frame.groupby(keys, sort=True)
     bars = groups.agg({**names, **others, "timestamp": "last"})
     bars.insert(0, "symbol", bars.index.get_level_values(0))
     return bars.set_index("timestamp").sort_index(kind="stable")
+
+
+def as_of_ends(frame: pd.DataFrame, keys: list[Any]) -> pd.DataFrame:
+    """Rows in shares as of the end of their groups: of what splits later in the group leave of a share."""
+    split = frame["split_coefficient"].astype(np.float64).fillna(1.0)
+    split = split.mask(split == 0, 1.0)
+    groups = split.groupby(keys)
+    later = (groups.transform("prod") / groups.cumprod()).to_numpy()
+    columns: dict[str, Any] = {"split_coefficient": split}
+    for name in ("open_price", "high_price", "low_price", "close_price", "dividend_amount"):
+        if name in frame.columns:
+            columns[name] = frame[name].to_numpy(dtype=np.float64) / later
+    if "volume" in frame.columns and (later != 1).any():
+        columns["volume"] = frame["volume"].to_numpy(dtype=np.float64) * later
+    return frame.assign(**columns)
 
 
 def resample_last(frame: pd.DataFrame, freq: str) -> pd.DataFrame:

@@ -573,6 +573,37 @@ def test_a_dividend_without_a_bar_comes_at_the_next_bar_of_the_market(tmp_path, 
     program("audit", of_frame.save(tmp_path), "--db", tmp_path)
 
 
+@pytest.mark.parametrize("freq, bars", [("W", "1w"), ("M", "1mo")])
+def test_splits_and_dividends_of_coarser_bars(sample, freq, bars):
+    """As the C library has them: prices of a bar in shares as of its end, its splits as one, its dividends a share of the end."""
+    symbols = sorted(set(ParquetDB(sample).read_prices()["symbol"]))
+    coarse, _, _ = BacktestDataLoader(sample).load_backtest_data(symbols, resample_freq=freq)
+    daily = ParquetDB(sample).read_prices()
+
+    class Keeps(BaseStrategy):
+        def signals(self, frame):
+            self._frame = frame
+            return frame.reset_index()[["timestamp", "symbol"]].iloc[:0].assign(action="BUY")
+
+    strategy = Keeps()
+    BacktestEngine(resample=bars).run(strategy, daily)
+    expected = strategy._frame[strategy._frame["close_price"].notna()]
+    coarse = coarse[coarse["close_price"].notna()]
+    assert (daily["split_coefficient"] != 1).sum() > 3 and (daily["dividend_amount"] != 0).sum() > 3
+    for symbol in symbols:
+        ours, theirs = coarse[coarse["symbol"] == symbol], expected[expected["symbol"] == symbol]
+        for name in (
+            "open_price",
+            "high_price",
+            "low_price",
+            "close_price",
+            "volume",
+            "split_coefficient",
+            "dividend_amount",
+        ):
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12, err_msg=f"{symbol} {name}")
+
+
 def test_loader_over_frames_with_keys_in_the_index(prices):
     class Users:
         def read_table(self, name):
