@@ -21,8 +21,8 @@ from ._errors import (
     StorageError,
     StrategyError,
 )
-from ._inputs import Panel
 from ._native import version as __version__
+from ._panel import Panel
 from ._process import program
 from ._research import Sweep, WalkForward, optimize, walk_forward
 from ._result import BacktestResult

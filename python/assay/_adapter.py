@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from . import _native
+from ._database import ParquetDB
 from ._errors import ArgumentTypeError, DataError
 from ._further import KNOWN, FurtherColumns, SeenColumns
-from ._inputs import DAY_US, SYMBOL_NAMES, TIME_NAMES, Columns, Panel, as_times
+from ._inputs import DAY_US, SYMBOL_NAMES, TIME_NAMES, Columns, as_times
+from ._panel import Panel
 from ._strategies import METHODS, BaseStrategy, method_of, reference_of
 from ._view import BarView
 
@@ -66,8 +68,6 @@ class StoredBeside(Beside):
     @cached_property
     def further(self) -> FurtherColumns | None:
         """Further columns of the table prices."""
-        from ._database import ParquetDB
-
         db = ParquetDB(self._db)
         names = [n for n in db.columns("prices") if n.lower() not in KNOWN]
         if not names:
@@ -80,8 +80,6 @@ class StoredBeside(Beside):
     @cached_property
     def technical(self) -> KnownRows:
         """Rows of the table technical_analysis."""
-        from ._database import ParquetDB
-
         return KnownRows(
             ParquetDB(self._db).read_technical_analysis(self._symbols), "table technical_analysis", 0
         )
@@ -89,8 +87,6 @@ class StoredBeside(Beside):
     @cached_property
     def fundamental(self) -> KnownRows:
         """Rows of the table fundamental_analysis."""
-        from ._database import ParquetDB
-
         rows = ParquetDB(self._db).read_fundamental_analysis(self._symbols)
         return KnownRows(rows, "table fundamental_analysis", self._lag_days)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _native
 from ._adapter import Beside, KnownRows
-from ._inputs import Panel
+from ._panel import Panel
 
 DAY_NS = 86_400_000_000_000
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from . import _native
-from ._engine import database_folder
 from ._errors import ArgumentError, ArgumentTypeError, AssayWarning, DataError, NotFoundError
 from ._inputs import SYMBOL_NAMES, TIME_NAMES, as_times, chosen_symbols, timestamp_of
 
@@ -38,6 +37,11 @@ FREQUENCIES = {
     "YE": "1y",
     "A": "1y",
 }
+
+
+def database_folder(db: PATH | None) -> str:
+    """The database folder: as given, else $ASSAY_DB, else "db"."""
+    return str(db) if db is not None else os.environ.get("ASSAY_DB") or "db"
 
 
 class ParquetDB:

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from . import _native
 from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, StoredBeside, chosen_method
+from ._beside import add_columns
+from ._database import PATH, database_folder
 from ._errors import AssayWarning, ConfigError, NotFoundError
 from ._further import FurtherColumns
 from ._inputs import (
     SYMBOL_NAMES,
     TIME_NAMES,
     Columns,
-    Panel,
     chosen_symbols,
     sectors_of,
     symbols_of,
     timestamp_of,
 )
+from ._panel import Panel
 from ._result import BacktestResult
 from ._strategies import NativeStrategy, as_strategy, method_of, params_as_texts, strategy_of_frame, text_of
 
 SETTINGS: dict[str, dict[str, Any]] = {row["name"]: row for row in _native.settings()}
-PATH = Union[str, Path]
 
 
 def setting_text(name: str, value: Any) -> str:
@@ -188,8 +187,6 @@ class BacktestEngine:
         Holdings may also be the fourth argument and rebalance dates the fifth: a table of symbols without times is never
         taken for fundamentals.
         """
-        from ._beside import add_columns
-
         if fundamental_df is not None and is_holdings(
             fundamental_df
         ):  # (..., holdings_df, rebalance_dates), by position
@@ -368,11 +365,6 @@ def as_list(strategies: Any) -> list[Any]:
     if isinstance(strategies, str) or not isinstance(strategies, Iterable):
         return [strategies]
     return list(strategies)
-
-
-def database_folder(db: PATH | None) -> str:
-    """The database folder: as given, else $ASSAY_DB, else "db"."""
-    return str(db) if db is not None else os.environ.get("ASSAY_DB") or "db"
 
 
 def make_members(

@@ -17,6 +17,7 @@ import pandas as pd
 
 from . import _native
 from ._errors import ArgumentTypeError, ConfigError
+from ._inputs import SYMBOL_NAMES, TIME_NAMES, Columns, to_list
 from ._types import Signal
 from ._view import BarView
 
@@ -275,8 +276,6 @@ class SignalsStrategy(NativeStrategy):
 
 def strategy_of_frame(frame: Any, name: str) -> _native.Strategy:
     """Ready signals of a frame as a strategy of the C library."""
-    from ._inputs import SYMBOL_NAMES, TIME_NAMES, Columns, to_list
-
     columns = Columns(frame, f"signals of {name}")
     times = columns.times_us(columns.need(TIME_NAMES))
     names, codes = columns.codes(columns.need(SYMBOL_NAMES))

@@ -9,18 +9,18 @@ from typing import Any
 from . import _native
 from ._adapter import Beside, PythonDefinition, StoredBeside
 from ._beside import add_columns
+from ._database import PATH, database_folder
 from ._engine import (
-    PATH,
     BacktestEngine,
     as_list,
-    database_folder,
     is_native,
     lag_days,
     make_members,
     set_sectors,
 )
 from ._errors import ConfigError
-from ._inputs import Panel, chosen_symbols, sectors_of, symbols_of
+from ._inputs import chosen_symbols, sectors_of, symbols_of
+from ._panel import Panel
 from ._strategies import as_strategy, params_as_texts
 
 

@@ -65,15 +65,9 @@ def test_dates_that_are_none(prices, value):
 
 
 def test_times_that_cannot_be_counted_are_refused(prices):
-    frame = prices.reset_index()
-    frame["timestamp"] = frame["timestamp"].to_numpy().astype("M8[us]")
-    frame.loc[0, "timestamp"] = np.datetime64("1500-01-01", "us")
-    data = {name: frame[name].to_numpy() for name in frame.columns if name != "timestamp"}
-    data["timestamp"] = np.where(
-        np.arange(len(frame)) == 0,
-        np.datetime64("1500-01-01", "us"),
-        frame["timestamp"].to_numpy().astype("M8[us]"),
-    )
+    data = {name: prices[name].to_numpy() for name in prices.columns}
+    data["timestamp"] = prices.index.to_numpy().astype("M8[us]")
+    data["timestamp"][0] = np.datetime64("1500-01-01", "us")
     with pytest.raises(assay.DataError, match="outside the years 1678 to 2261"):
         BacktestEngine().run("momentum", data)
 
