@@ -35,20 +35,38 @@ class FurtherColumns:
         number[sorted(range(len(names)), key=lambda i: names[i].encode())] = np.arange(len(names))
         self._symbols = sorted(names, key=str.encode)
         self._times, at = np.unique(times_us, return_inverse=True)
-        keys = at * len(names) + number[codes]
-        order = np.argsort(keys, kind="stable")  # of rows with one key the last counts
-        self._keys = keys[order]
+        order = np.lexsort((number[codes], at))  # stable: of rows with one time and symbol the last counts
+        self._codes = number[codes][order]
+        self._begin = np.searchsorted(at[order], np.arange(len(self._times) + 1))
         self._values = np.vstack([columns.floats(name)[order] for name in self.names])
 
-    def of(self, times_us: Any, symbols: tuple[str, ...], codes: Any) -> Any:
-        """Values of rows, a row of the result each column; NaN where there is no such row."""
+    def numbers_of(self, symbols: tuple[str, ...]) -> Any:
+        """What these symbols are called here; -1 where there is none of the name."""
         numbers = {name: i for i, name in enumerate(self._symbols)}
-        own = np.array([numbers.get(name, -1) for name in symbols], dtype=np.int64)[codes]
-        at = np.minimum(np.searchsorted(self._times, times_us), len(self._times) - 1)
-        keys = np.where((own >= 0) & (self._times[at] == times_us), at * len(self._symbols) + own, -1)
-        found = np.searchsorted(self._keys, keys, side="right") - 1
-        is_there = (found >= 0) & (self._keys[found] == keys)
-        return np.where(is_there, self._values[:, found], np.nan)
+        return np.array([numbers.get(name, -1) for name in symbols], dtype=np.int64)
+
+    def at(self, time_us: int, numbers: Any) -> Any:
+        """Values of some symbols at one time, a row of the result each column; NaN where there is no such row."""
+        k = int(np.searchsorted(self._times, time_us))
+        if k == len(self._times) or self._times[k] != time_us:
+            return np.full((len(self.names), len(numbers)), np.nan)
+        begin, end = self._begin[k], self._begin[k + 1]
+        there, values = self._codes[begin:end], self._values[:, begin:end]
+        if len(there) == len(numbers) and (there == numbers).all():
+            return values
+        found = np.searchsorted(there, numbers, side="right") - 1
+        return np.where((found >= 0) & (there[found] == numbers), values[:, found], np.nan)
+
+    def of(self, times_us: Any, symbols: tuple[str, ...], codes: Any) -> Any:
+        """The same of rows in the order of time; `codes` are numbers into `symbols`."""
+        numbers = self.numbers_of(symbols)[codes]
+        begins = np.flatnonzero(np.concatenate(([True], times_us[1:] != times_us[:-1])))
+        parts = [
+            self.at(int(times_us[begin]), numbers[begin:end])
+            for begin, end in zip(begins, [*begins[1:], len(times_us)])
+            if begin < end
+        ]
+        return np.hstack(parts) if parts else np.empty((len(self.names), 0))
 
 
 class SeenColumns:
@@ -57,6 +75,7 @@ class SeenColumns:
     def __init__(self, source: FurtherColumns, symbols: tuple[str, ...]) -> None:
         self._source = source
         self._symbols = symbols
+        self._numbers = source.numbers_of(symbols)
         self._n = 0
         self._seen = np.empty((len(source.names), 1024))
 
@@ -67,7 +86,13 @@ class SeenColumns:
             larger = np.empty((len(self._seen), max(n, 2 * self._seen.shape[1])))
             larger[:, : self._n] = self._seen[:, : self._n]
             self._seen = larger
-        new = slice(self._n, n)
-        self._seen[:, new] = self._source.of(times_ns[new] // 1000, self._symbols, codes[new])
+        if n > self._n:
+            times, new = times_ns[self._n : n] // 1000, codes[self._n : n]
+            is_one = times[0] == times[-1]  # a bar more, as nearly always
+            values = self._source.at(int(times[0]), self._numbers[new]) if is_one else self._of(times, new)
+            self._seen[:, self._n : n] = values
         self._n = n
         return dict(zip(self._source.names, np.asarray(_native.window(self._seen, n))))
+
+    def _of(self, times_us: Any, codes: Any) -> Any:
+        return self._source.of(times_us, self._symbols, codes)
