@@ -264,10 +264,11 @@ static assay_status universe_from_file(const cli_config_file *file, cli_request 
     return status;
 }
 
-/* What has been read already: which strategies, and the parameters that a rule in the same file declares. */
+/* What has been read already: which strategies, the parameters that a rule in the same file declares, and those of a strategy for which
+ * signals stand. */
 static bool is_for_strategies(const cli_request *request, const cli_config_entry *entry) {
-    bool declares =
-        strcmp(entry->section, "parameters") == 0 && request->has_own_rule && strchr(entry->key, '.') == NULL;
+    bool declares = strcmp(entry->section, "parameters") == 0 &&
+                    (request->by_signals || (request->has_own_rule && strchr(entry->key, '.') == NULL));
     return declares || cli_is_of_strategies(entry);
 }
 
@@ -382,46 +383,35 @@ static bool is_python(const cli_config_entry *entry) {
            strncmp(entry->value, "python:", strlen("python:")) == 0;
 }
 
-/* A strategy in Python becomes the signals that it gave; parameters, which are its own, go. */
+/* A strategy in Python becomes the signals that it gave. */
 static assay_status use_signals(const char *run_id, cli_config_file *file, bool *out_by_signals,
                                 assay_error *err) {
-    size_t n_strategies = 0, n = 0;
-    bool is_whole = true;
+    cli_config_entry *python = NULL;
+    size_t n_strategies = 0;
     for (size_t i = 0; i < file->n; i++) {
-        const cli_config_entry *entry = &file->entry[i];
+        cli_config_entry *entry = &file->entry[i];
         n_strategies += entry->section[0] == '\0' && strcmp(entry->key, "strategy") == 0;
-        *out_by_signals = *out_by_signals || is_python(entry);
+        python = is_python(entry) ? entry : python;
     }
-    if (!*out_by_signals)
+    if (python == NULL)
         return ASSAY_OK;
     if (n_strategies > 1)
         return assay_error_set(err, ASSAY_E_CONFIG,
                                "run %s is of several strategies, one of them in Python, which this program "
                                "cannot run: in Python result.tearsheet(FILE) writes its report",
                                run_id);
-    for (size_t i = 0; i < file->n; i++) {
-        cli_config_entry *entry = &file->entry[i];
-        if (strcmp(entry->section, "parameters") == 0) {
-            free(entry->key);
-            free(entry->value);
-            continue;
-        }
-        if (is_python(entry)) {
-            char source[512];
-            snprintf(source, sizeof source,
-                     "signals:SELECT \"timestamp\", symbol, action, strength, score, target_position, "
-                     "signal_type, reason FROM backtest_signals WHERE run_id = '%s'",
-                     run_id);
-            char *value = strdup(source);
-            is_whole = value != NULL;
-            if (is_whole)
-                free(entry->value);
-            entry->value = is_whole ? value : entry->value;
-        }
-        file->entry[n++] = *entry;
-    }
-    file->n = n;
-    return is_whole ? ASSAY_OK : assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");
+    char source[512];
+    snprintf(source, sizeof source,
+             "signals:SELECT \"timestamp\", symbol, action, strength, score, target_position, "
+             "signal_type, reason FROM backtest_signals WHERE run_id = '%s'",
+             run_id);
+    char *value = strdup(source);
+    if (value == NULL)
+        return assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration");
+    free(python->value);
+    python->value = value;
+    *out_by_signals = true;
+    return ASSAY_OK;
 }
 
 assay_status cli_request_from_text(const char *text, const char *run_id, const char *db,

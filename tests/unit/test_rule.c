@@ -474,8 +474,9 @@ static void targets_and_nonsense(void **state) {
 
 static void note_name(void *context, const char *name) {
     char *names = context;
-    assert_true(strlen(names) + strlen(name) + 2 < 100);
-    strcat(strcat(names, name), " ");
+    size_t n = strlen(names);
+    assert_true(n + strlen(name) + 2 < 100);
+    snprintf(names + n, 100 - n, "%s ", name);
 }
 
 static void what_a_rule_reads(void **state) {
