@@ -129,6 +129,8 @@ typedef enum assay_verified {
     ASSAY_LOOKS_AHEAD = 2
 } assay_verified;
 
+struct assay_walkforward_report;
+
 /* What a result does not know of itself. Texts may be NULL. */
 typedef struct assay_document_spec {
     const char *run_id;
@@ -145,6 +147,9 @@ typedef struct assay_document_spec {
     const char *const *factor_names;
     const double *const *factors;
     size_t n_factors;
+    const struct assay_walkforward_report
+        *walkforward;      /* the result is its joined run; NULL: a run by itself */
+    bool has_other_equity; /* the stored run had another one, of the same data */
 } assay_document_spec;
 
 /* Writes a run as a JSON document: metrics, series, periods, trades, costs, attribution. The result must have all its records

@@ -58,6 +58,21 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_report_walkforward(const assay_walk
                                                                 const assay_report_style *style, FILE *out,
                                                                 assay_error *err);
 
+/* The plan that a joined run was stored with, out of its configuration. Owned; the specification points to its texts. */
+typedef struct assay_walkforward_plan {
+    assay_walkforward_spec spec;
+    char *config_json; /* the configuration without the plan; NULL: the run is no walk-forward */
+    char **axes, **where;
+    char *sampling, *objective, *train, *test, *step, *purge, *embargo;
+} assay_walkforward_plan;
+
+/* Reads it. A configuration without a plan is no error: see config_json. Reset it in every case. ASSAY_E_DATA: a plan that
+ * cannot be read; ASSAY_E_NOMEM. */
+ASSAY_API ASSAY_NODISCARD assay_status assay_walkforward_plan_read(const char *config_json,
+                                                                   assay_walkforward_plan *out_plan,
+                                                                   assay_error *err);
+ASSAY_API void assay_walkforward_plan_reset(assay_walkforward_plan *plan);
+
 #ifdef __cplusplus
 }
 #endif

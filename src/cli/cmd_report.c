@@ -22,7 +22,7 @@ static const cli_option OPTIONS[N_OPTIONS] = {
     [OPT_ALL] = {"all", NULL, "a page of all stored runs, with links to a tearsheet of each"},
     [OPT_FACTORS] = {"factors", "FILE", "a CSV of factor returns: dates first, then a column each"},
     [OPT_VERIFY] = {"verify", NULL, "test for look-ahead at three cuts, and say so in the tearsheet"},
-    [OPT_THREADS] = {"threads", "N", "threads that load the data"},
+    [OPT_THREADS] = {"threads", "N", "threads that load the data and train a walk-forward"},
     [OPT_QUIET] = {"quiet", NULL, "no messages but errors"},
 };
 
@@ -165,6 +165,7 @@ static int run_report(const cli_command *command, int argc, char **argv) {
         return cli_usage_error(command, "--format %s needs a file: --out FILE", FORMATS[format]);
     if (!all && !cli_check_operands(&args, 1, 50, "one or more RUNs"))
         return CLI_USAGE;
+    options.n_threads = (unsigned)n_threads;
     assay_error err = {0};
     assay_status status = all ? report_all(db, out, &options, (unsigned)n_threads, &err)
                               : report(&args, db, out, &options, format, (unsigned)n_threads, &err);

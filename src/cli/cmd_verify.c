@@ -37,28 +37,6 @@ static bool take_option(const cli_args *args, int option, verify_args *a) {
     return option < OPT_CUTS ? cli_take_walk(args, &a->plan) : cli_take_common(args, &a->common);
 }
 
-/* --- a walk-forward as the run --- */
-
-typedef struct walk_run {
-    const assay_config *config;
-    const assay_walkforward_spec *spec;
-} walk_run;
-
-static assay_status run_walk(void *context, const assay_panel *panel, const assay_result **out_result,
-                             void **out_owner, assay_error *err) {
-    const walk_run *w = context;
-    assay_walkforward *wf = NULL;
-    assay_status status = assay_walkforward_run(panel, w->config, w->spec, 1, NULL, NULL, &wf, err);
-    *out_owner = wf;
-    *out_result = status == ASSAY_OK ? assay_walkforward_result(wf) : NULL;
-    return status;
-}
-
-static void release_walk(const assay_result *result, void *owner) {
-    (void)result;
-    assay_walkforward_destroy(owner);
-}
-
 static bool show_progress(void *context, size_t n_done, size_t n_runs) {
     char line[80];
     (void)context;
@@ -75,9 +53,7 @@ static assay_status verify(const verify_args *a, const cli_request *request, con
                                     .progress = show_progress};
     if (a->plan.spec.train == NULL)
         return assay_verify_config(panel, request->config, &spec, out_report, err);
-    walk_run walk = {request->config, &a->plan.spec};
-    const assay_verify_run run = {run_walk, release_walk, &walk};
-    return assay_verify(panel, &run, &spec, out_report, err);
+    return cli_verify_walk(panel, request->config, &a->plan.spec, &spec, out_report, err);
 }
 
 /* --- what came out --- */

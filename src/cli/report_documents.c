@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "assay/assay_verify.h"
 #include "base/dates.h"
 #include "base/text.h"
 #include "cli/cmd_optimize.h"
 #include "cli/run_again.h"
 #include "cli/stored_runs.h"
+#include "cli/walk.h"
+#include "cli/walk_again.h"
 #include "report/json_stream.h"
 
 static assay_status no_memory(assay_error *err) {
@@ -22,7 +23,7 @@ static double cell_number(const assay_table *t, size_t row, size_t column) {
     return text == NULL ? (double)NAN : strtod(text, NULL);
 }
 
-/* --- one run --- */
+/* --- the sweep of a run --- */
 
 /* Of the sweep that a run is a point of: its name, trials and their variance. One alone: nothing. */
 static assay_status find_trials(assay_store *store, const char *run_id, double periods, char **out_sweep,
@@ -157,52 +158,111 @@ static assay_status load_factors(const char *file, const assay_result *result, f
     return status;
 }
 
+/* --- a run, or a joined one --- */
+
+/* A stored run as it came out again. */
+typedef struct shown_run {
+    const cli_request *request;
+    const assay_result *result;
+    assay_panel *panel;
+    const assay_walkforward_spec *walk; /* of a joined run; NULL: a run by itself */
+} shown_run;
+
+/* Runs it with other futures. */
+static assay_status verify(const shown_run *run, assay_verify_report *out_verdict, assay_document_spec *spec,
+                           assay_error *err) {
+    const assay_verify_spec cuts = {.n_cuts = 3, .seed = 1};
+    if (run->request->by_signals)
+        return assay_error_set(err, ASSAY_E_CONFIG,
+                               "run %s is of a strategy in Python, which this program cannot run: "
+                               "assay.verify in Python says whether it looks ahead",
+                               spec->run_id);
+    cli_progress("verifying ...");
+    assay_status status =
+        run->walk == NULL
+            ? assay_verify_config(run->panel, run->request->config, &cuts, out_verdict, err)
+            : cli_verify_walk(run->panel, run->request->config, run->walk, &cuts, out_verdict, err);
+    spec->verified = out_verdict->n_failed_runs == 0 ? ASSAY_VERIFIED : ASSAY_LOOKS_AHEAD;
+    spec->look_ahead = out_verdict->first;
+    return status;
+}
+
+/* The document, with what was asked for beside it. */
+static assay_status put_shown(assay_store *store, const shown_run *run, const cli_report_options *options,
+                              assay_document_spec *spec, FILE *out, assay_error *err) {
+    factor_file f = {0};
+    assay_verify_report verdict = {0};
+    assay_error no_sectors = {0};
+    assay_status status = ASSAY_OK;
+    /* Sectors are for the attribution; a run that needs them has them. */
+    if (!run->request->strategies.strategy->needs_sectors &&
+        cli_load_sectors(store, run->request, run->panel, &no_sectors) != ASSAY_OK)
+        cli_message("no attribution to sectors: %s", no_sectors.message);
+    if (options->factors != NULL)
+        status = load_factors(options->factors, run->result, &f, err);
+    if (status == ASSAY_OK && options->verify)
+        status = verify(run, &verdict, spec, err);
+    spec->factor_names = (const char *const *)f.name;
+    spec->factors = (const double *const *)f.value;
+    spec->n_factors = f.n;
+    if (status == ASSAY_OK)
+        status = assay_report_document(run->result, spec, out, err);
+    factors_reset(&f);
+    return status;
+}
+
 static assay_status put_run(assay_store *store, const char *run_id, const cli_report_options *options,
                             FILE *out, assay_error *err) {
     char *sweep = NULL;
     cli_request request = {0};
     cli_run run = {0};
     cli_run_again again = {0};
-    assay_error no_sectors = {0};
     assay_status status = cli_run_stored_again(store, run_id, NULL, NULL, &request, &run, &again, err);
     if (status == ASSAY_OK) {
+        const shown_run shown = {&request, run.result, run.panel, NULL};
         assay_document_spec spec = {.run_id = run_id,
                                     .config_json = run.config_json,
                                     .parameters_json = run.parameters_json,
                                     .data_fingerprint = again.fingerprint_now,
                                     .data_fingerprint_then = again.fingerprint_then};
         status = find_trials(store, run_id, assay_result_periods_per_year(run.result), &sweep, &spec, err);
-        /* Sectors are for the attribution; a run that needs them has them. */
-        if (!request.strategies.strategy->needs_sectors &&
-            cli_load_sectors(store, &request, run.panel, &no_sectors) != ASSAY_OK)
-            cli_message("no attribution to sectors: %s", no_sectors.message);
-        factor_file f = {0};
-        if (status == ASSAY_OK && options->factors != NULL)
-            status = load_factors(options->factors, run.result, &f, err);
-        assay_verify_report verdict = {0};
-        if (status == ASSAY_OK && options->verify && request.by_signals)
-            status = assay_error_set(err, ASSAY_E_CONFIG,
-                                     "run %s is of a strategy in Python, which this program cannot run: "
-                                     "assay.verify in Python says whether it looks ahead",
-                                     run_id);
-        if (status == ASSAY_OK && options->verify) {
-            const assay_verify_spec cuts = {.n_cuts = 3, .seed = 1};
-            cli_progress("verifying ...");
-            status = assay_verify_config(run.panel, request.config, &cuts, &verdict, err);
-            spec.verified = verdict.n_failed_runs == 0 ? ASSAY_VERIFIED : ASSAY_LOOKS_AHEAD;
-            spec.look_ahead = verdict.first;
-        }
-        spec.factor_names = (const char *const *)f.name;
-        spec.factors = (const double *const *)f.value;
-        spec.n_factors = f.n;
         if (status == ASSAY_OK)
-            status = assay_report_document(run.result, &spec, out, err);
-        factors_reset(&f);
+            status = put_shown(store, &shown, options, &spec, out, err);
     }
     cli_run_reset(&run);
     cli_request_reset(&request);
     free(sweep);
     return status;
+}
+
+static assay_status put_walk(assay_store *store, const char *run_id, const cli_report_options *options,
+                             FILE *out, assay_error *err) {
+    cli_walk_again again;
+    assay_status status = cli_walk_stored_again(store, run_id, options->n_threads, &again, err);
+    if (status == ASSAY_OK) {
+        const shown_run shown = {&again.request, assay_walkforward_result(again.wf), again.panel,
+                                 &again.plan.spec};
+        assay_document_spec spec = {.run_id = run_id,
+                                    .config_json = again.report.config_json,
+                                    .parameters_json = again.report.parameters_json,
+                                    .data_fingerprint = again.fingerprint_now,
+                                    .data_fingerprint_then = again.fingerprint_then,
+                                    .walkforward = &again.report,
+                                    .has_other_equity = again.has_other_equity};
+        status = put_shown(store, &shown, options, &spec, out, err);
+    }
+    cli_walk_again_reset(&again);
+    return status;
+}
+
+/* By what it was stored as. */
+static assay_status put_stored(assay_store *store, const char *run_id, const cli_report_options *options,
+                               FILE *out, assay_error *err) {
+    bool is_walk = false;
+    assay_status status = cli_has_walk(store, run_id, &is_walk, err);
+    if (status != ASSAY_OK)
+        return status;
+    return is_walk ? put_walk(store, run_id, options, out, err) : put_run(store, run_id, options, out, err);
 }
 
 /* A document of several runs: what stands before and behind them. */
@@ -245,7 +305,7 @@ assay_status cli_report_document(assay_store *store, const char *const *ids, siz
         if (status == ASSAY_OK && n > 1 && i > 0)
             putc(',', out);
         if (status == ASSAY_OK)
-            status = put_run(store, ids[i], options, out, err);
+            status = put_stored(store, ids[i], options, out, err);
     }
     if (n > 1)
         close_document(&json);
@@ -282,8 +342,8 @@ static assay_status put_equity(assay_store *store, const char *run_id, assay_jso
 static const char *const INDEX =
     "SELECT run_id, strategy, CAST(CAST(start_date AS DATE) AS VARCHAR), CAST(CAST(end_date AS DATE) AS "
     "VARCHAR), "
-    "CAST(timestamp AS VARCHAR), sweep_id, total_return_pct, sharpe_ratio, max_drawdown_pct, total_trades, "
-    "config LIKE '%\"walkforward\"%' FROM backtest_runs WHERE run_id IS NOT NULL AND (sweep_id IS NULL OR "
+    "CAST(timestamp AS VARCHAR), sweep_id, total_return_pct, sharpe_ratio, max_drawdown_pct, total_trades "
+    "FROM backtest_runs WHERE run_id IS NOT NULL AND (sweep_id IS NULL OR "
     "fold IS "
     "NOT NULL OR warnings IS NOT NULL) ORDER BY timestamp DESC, run_id";
 
@@ -294,7 +354,6 @@ static assay_status put_index_row(assay_store *store, const assay_table *t, size
     static const char *const NUMBERS[] = {"total_return_pct", "sharpe_ratio", "max_drawdown_pct",
                                           "total_trades"};
     const char *const *cell = t->cells + row * t->n_columns;
-    bool is_joined = cell[10] != NULL && strcmp(cell[10], "true") == 0;
     char file[200];
     assay_stream_open(out, NULL, '{');
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
@@ -302,8 +361,8 @@ static assay_status put_index_row(assay_store *store, const assay_table *t, size
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++)
         assay_stream_number(out, NUMBERS[i], cell_number(t, row, 6 + i));
     snprintf(file, sizeof file, "%s.html", cell[0]);
-    assay_stream_text(out, "file", is_joined ? NULL : file);
-    if (!is_joined && !cli_names_add(ids, cell[0], strlen(cell[0])))
+    assay_stream_text(out, "file", file);
+    if (!cli_names_add(ids, cell[0], strlen(cell[0])))
         return no_memory(err);
     assay_status status = put_equity(store, cell[0], out, err);
     assay_stream_close(out, '{');

@@ -7,6 +7,7 @@
 typedef struct cli_report_options {
     const char *factors; /* a CSV file of factor returns, its first column dates; NULL: none */
     bool verify;         /* look for look-ahead, at three cuts */
+    unsigned n_threads;  /* that train a walk-forward; 0: as many as there are cores */
 } cli_report_options;
 
 /* A run, several (a comparison), or one sweep, as JSON. Free *out_document with free(). ASSAY_E_NOT_FOUND, ASSAY_E_ARGUMENT (a

@@ -34,15 +34,19 @@ static assay_status has_few_metrics(assay_store *store, const char *run_id, bool
     return status;
 }
 
-/* Whether stored signals led to the equity that is stored: with the same data they must. */
-static assay_status check_equity(const assay_run_summary *stored, const cli_run *run,
-                                 const cli_run_again *again, assay_error *err) {
+bool cli_same_equity(const assay_run_summary *stored, const assay_result *result) {
     size_t n = 0;
-    const assay_snapshot *snapshot = assay_result_snapshots(run->result, &n);
+    const assay_snapshot *snapshot = assay_result_snapshots(result, &n);
     bool is_same = stored->n_equity == n + 1;
     for (size_t i = 0; i < n && is_same; i++)
         is_same = stored->equity[i + 1] == snapshot[i].total_value;
-    if (is_same || strcmp(again->fingerprint_then, again->fingerprint_now) != 0)
+    return is_same;
+}
+
+/* Whether stored signals led to the equity that is stored: with the same data they must. */
+static assay_status check_equity(const assay_run_summary *stored, const cli_run *run,
+                                 const cli_run_again *again, assay_error *err) {
+    if (cli_same_equity(stored, run->result) || strcmp(again->fingerprint_then, again->fingerprint_now) != 0)
         return ASSAY_OK;
     return assay_error_set(err, ASSAY_E_DATA,
                            "the stored signals of run %s do not lead to its stored equity: in Python "

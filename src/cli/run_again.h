@@ -19,4 +19,7 @@ ASSAY_NODISCARD assay_status cli_run_stored_again(assay_store *store, const char
                                                   cli_request *out_request, cli_run *out_run,
                                                   cli_run_again *out, assay_error *err);
 
+/* Whether a result has, to the bit, the equity of a stored run on every bar. */
+bool cli_same_equity(const assay_run_summary *stored, const assay_result *result);
+
 #endif

@@ -47,3 +47,33 @@ void cli_walk_reset(cli_walk *w) {
     cli_names_reset(&w->axes);
     cli_names_reset(&w->where);
 }
+
+/* --- look-ahead --- */
+
+typedef struct walk_run {
+    const assay_config *config;
+    const assay_walkforward_spec *plan;
+} walk_run;
+
+static assay_status run_walk(void *context, const assay_panel *panel, const assay_result **out_result,
+                             void **out_owner, assay_error *err) {
+    const walk_run *w = context;
+    assay_walkforward *wf = NULL;
+    assay_status status = assay_walkforward_run(panel, w->config, w->plan, 1, NULL, NULL, &wf, err);
+    *out_owner = wf;
+    *out_result = status == ASSAY_OK ? assay_walkforward_result(wf) : NULL;
+    return status;
+}
+
+static void release_walk(const assay_result *result, void *owner) {
+    (void)result;
+    assay_walkforward_destroy(owner);
+}
+
+assay_status cli_verify_walk(const assay_panel *panel, const assay_config *config,
+                             const assay_walkforward_spec *plan, const assay_verify_spec *spec,
+                             assay_verify_report *out_report, assay_error *err) {
+    walk_run walk = {config, plan};
+    const assay_verify_run run = {run_walk, release_walk, &walk};
+    return assay_verify(panel, &run, spec, out_report, err);
+}

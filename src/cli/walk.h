@@ -2,6 +2,7 @@
 #ifndef ASSAY_CLI_WALK_H
 #define ASSAY_CLI_WALK_H
 
+#include "assay/assay_verify.h"
 #include "assay/assay_walkforward.h"
 #include "cli/cli.h"
 
@@ -37,5 +38,11 @@ bool cli_take_walk(const cli_args *args, cli_walk *walk);
 /* Points the specification to the lists, once all options are read. */
 void cli_walk_finish(cli_walk *walk);
 void cli_walk_reset(cli_walk *walk);
+
+/* Verifies a walk-forward: its choices, too, may not depend on the future. As assay_verify. */
+ASSAY_NODISCARD assay_status cli_verify_walk(const assay_panel *panel, const assay_config *config,
+                                             const assay_walkforward_spec *plan,
+                                             const assay_verify_spec *spec, assay_verify_report *out_report,
+                                             assay_error *err);
 
 #endif

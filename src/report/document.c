@@ -9,6 +9,7 @@
 #include "indicator/market_beta.h"
 #include "metrics/metrics.h"
 #include "metrics/run_metrics.h"
+#include "report/walkforward_formats.h"
 
 /* --- names --- */
 
@@ -97,71 +98,6 @@ static assay_status document_init(assay_document *d, const assay_result *result,
 
 /* --- head --- */
 
-static void put_warning(assay_json_stream *s, const char *name, const char *level, const char *text) {
-    assay_stream_open(s, NULL, '{');
-    assay_stream_text(s, "name", name);
-    assay_stream_text(s, "level", level);
-    assay_stream_text(s, "text", text);
-    assay_stream_close(s, '{');
-}
-
-static void put_notes(assay_document *d) {
-    const assay_document_spec *spec = d->spec;
-    char text[256];
-    if (spec->verified == ASSAY_VERIFIED)
-        put_warning(
-            &d->json, "look_ahead", "good",
-            "Look-ahead: verified. Changing the future changed no signal, order or fill of the past.");
-    else if (spec->verified == ASSAY_LOOKS_AHEAD) {
-        char said[800];
-        snprintf(said, sizeof said, "Look-ahead: THE STRATEGY LOOKS AT THE FUTURE. %s",
-                 spec->look_ahead == NULL ? "" : spec->look_ahead);
-        put_warning(&d->json, "look_ahead", "warning", said);
-    } else
-        put_warning(
-            &d->json, "look_ahead", "note",
-            "Look-ahead: not verified in this report; `assay verify` changes the future and sees whether "
-            "the past stays.");
-    if (spec->data_fingerprint_then != NULL && spec->data_fingerprint != NULL &&
-        strcmp(spec->data_fingerprint, spec->data_fingerprint_then) != 0)
-        put_warning(
-            &d->json, "data_changed", "warning",
-            "Data: not those that the run was stored with. This is a new run of its configuration; `assay "
-            "reproduce` says which bars were revised.");
-    size_t n_stale = 0;
-    for (size_t i = 0; i < d->n; i++)
-        n_stale += d->snapshot[i].stale_positions > 0;
-    if (n_stale > 0) {
-        snprintf(text, sizeof text,
-                 "Stale prices: on %zu of %zu bars a position was valued at an earlier close, because its "
-                 "symbol had none.",
-                 n_stale, d->n);
-        put_warning(&d->json, "stale_prices", "note", text);
-    }
-    if (spec->n_trials > 1) {
-        snprintf(
-            text, sizeof text,
-            "Selection: the best of %.0f trials of the sweep %s. Read dsr, which allows for that, not psr.",
-            spec->n_trials, spec->sweep_id == NULL ? "" : spec->sweep_id);
-        put_warning(&d->json, "trials", "warning", text);
-    } else {
-        put_warning(&d->json, "trials", "note",
-                    "Number of trials: 1 as far as the database knows. What was tried elsewhere and "
-                    "dropped is not in dsr.");
-    }
-}
-
-static void put_warnings(assay_document *d) {
-    uint32_t bits = assay_result_warnings(d->result);
-    assay_stream_open(&d->json, "warnings", '[');
-    for (uint32_t bit = 0; bit < ASSAY_N_WARNINGS; bit++) {
-        if ((bits & (1u << bit)) != 0)
-            put_warning(&d->json, assay_warning_name(1u << bit), "warning", assay_warning_text(1u << bit));
-    }
-    put_notes(d);
-    assay_stream_close(&d->json, '[');
-}
-
 static assay_status put_metrics(assay_document *d, assay_error *err) {
     double *values = malloc(assay_run_metric_count() * sizeof *values);
     if (values == NULL)
@@ -196,6 +132,18 @@ static assay_status put_metrics(assay_document *d, assay_error *err) {
         assay_stream_close(&d->json, '[');
     }
     free(values);
+    return status;
+}
+
+/* Of a joined run: the plan, the folds, what they say together. */
+static assay_status put_walkforward(assay_document *d, assay_error *err) {
+    char *text = NULL;
+    if (d->spec->walkforward == NULL)
+        return ASSAY_OK;
+    assay_status status = assay_walkforward_folds_text(d->spec->walkforward, &text, err);
+    if (status == ASSAY_OK)
+        assay_stream_json(&d->json, "walkforward", text);
+    free(text);
     return status;
 }
 
@@ -239,9 +187,11 @@ assay_status assay_report_document(const assay_result *result, const assay_docum
     assay_stream_open(&d.json, NULL, '{');
     if (status == ASSAY_OK) {
         put_head(&d);
-        put_warnings(&d);
-        status = put_metrics(&d, err);
+        assay_document_warnings(&d);
+        status = put_walkforward(&d, err);
     }
+    if (status == ASSAY_OK)
+        status = put_metrics(&d, err);
     if (status == ASSAY_OK)
         status = assay_document_series(&d, err);
     if (status == ASSAY_OK)

@@ -19,6 +19,7 @@ typedef struct assay_document {
     assay_json_stream json;
 } assay_document;
 
+void assay_document_warnings(assay_document *d);
 ASSAY_NODISCARD assay_status assay_document_series(assay_document *d, assay_error *err);
 ASSAY_NODISCARD assay_status assay_document_trades(assay_document *d, assay_error *err);
 ASSAY_NODISCARD assay_status assay_document_attribution(assay_document *d, assay_error *err);

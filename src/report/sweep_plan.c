@@ -44,21 +44,6 @@ assay_status assay_sweep_plan_text(const assay_sweep_plan *plan, char **out_text
     return assay_json_text(o, out_text, err);
 }
 
-static bool read_texts(const cJSON *object, const char *name, char ***out_texts, size_t *out_n) {
-    const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, name), *item;
-    if (!cJSON_IsArray(array))
-        return false;
-    *out_texts = calloc((size_t)cJSON_GetArraySize(array) + 1, sizeof **out_texts);
-    cJSON_ArrayForEach(item, array) {
-        if (*out_texts == NULL || !cJSON_IsString(item))
-            return false;
-        (*out_texts)[*out_n] = strdup(item->valuestring);
-        if ((*out_texts)[(*out_n)++] == NULL)
-            return false;
-    }
-    return *out_texts != NULL;
-}
-
 static double number_in(const cJSON *object, const char *name) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     return cJSON_IsNumber(item) ? item->valuedouble : 0;
@@ -82,9 +67,10 @@ assay_status assay_sweep_plan_read(const char *text, assay_sweep_plan *out, assa
     cJSON *o = cJSON_Parse(text);
     const cJSON *sampling = cJSON_GetObjectItemCaseSensitive(o, "sampling");
     char *config = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(o, "config"));
-    bool ok = cJSON_IsString(sampling) && config != NULL && read_texts(o, "axes", &out->axes, &out->n_axes) &&
-              read_texts(o, "objectives", &out->objectives, &out->n_objectives) &&
-              read_texts(o, "constraints", &out->constraints, &out->n_constraints);
+    bool ok = cJSON_IsString(sampling) && config != NULL &&
+              assay_json_read_texts(o, "axes", &out->axes, &out->n_axes) &&
+              assay_json_read_texts(o, "objectives", &out->objectives, &out->n_objectives) &&
+              assay_json_read_texts(o, "constraints", &out->constraints, &out->n_constraints);
     if (ok) {
         out->sampling = strdup(sampling->valuestring);
         out->config_json = strdup(config);
@@ -103,16 +89,10 @@ assay_status assay_sweep_plan_read(const char *text, assay_sweep_plan *out, assa
     return assay_error_set(err, ASSAY_E_DATA, "the stored plan of the sweep cannot be read: %.200s", text);
 }
 
-static void free_texts(char **texts, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        free(texts[i]);
-    free(texts);
-}
-
 void assay_sweep_plan_reset(assay_sweep_plan *plan) {
-    free_texts(plan->axes, plan->n_axes);
-    free_texts(plan->objectives, plan->n_objectives);
-    free_texts(plan->constraints, plan->n_constraints);
+    assay_free_texts(plan->axes, plan->n_axes);
+    assay_free_texts(plan->objectives, plan->n_objectives);
+    assay_free_texts(plan->constraints, plan->n_constraints);
     free(plan->sampling);
     free(plan->config_json);
     *plan = (assay_sweep_plan){0};

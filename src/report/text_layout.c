@@ -138,3 +138,27 @@ assay_status assay_json_text(cJSON *json, char **out_text, assay_error *err) {
     cJSON_Delete(json);
     return *out_text == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for JSON") : ASSAY_OK;
 }
+
+bool assay_json_read_texts(const cJSON *object, const char *name, char ***out_texts, size_t *out_n) {
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, name), *item;
+    *out_texts = NULL;
+    *out_n = 0;
+    if (!cJSON_IsArray(array))
+        return false;
+    *out_texts = calloc((size_t)cJSON_GetArraySize(array) + 1, sizeof **out_texts);
+    cJSON_ArrayForEach(item, array) {
+        if (*out_texts == NULL || !cJSON_IsString(item))
+            return false;
+        (*out_texts)[*out_n] = strdup(item->valuestring);
+        if ((*out_texts)[*out_n] == NULL)
+            return false;
+        ++*out_n;
+    }
+    return *out_texts != NULL;
+}
+
+void assay_free_texts(char **texts, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        free(texts[i]);
+    free(texts);
+}

@@ -40,6 +40,9 @@ cJSON *assay_universe_json(assay_universe universe);
 cJSON *assay_json_number(double value);
 /* Adds an item that may be NULL (out of memory) to an object; false: failed, and the item is freed. */
 bool assay_json_add(cJSON *object, const char *name, cJSON *item);
+/* A member that is an array of texts, copied; false: it is none, or out of memory. Free with assay_free_texts in any case. */
+bool assay_json_read_texts(const cJSON *object, const char *name, char ***out_texts, size_t *out_n);
+void assay_free_texts(char **texts, size_t n);
 /* Prints `json` (freed in any case; NULL: out of memory) on one line or readably. */
 ASSAY_NODISCARD assay_status assay_json_write(cJSON *json, FILE *out, assay_error *err);
 ASSAY_NODISCARD assay_status assay_json_text(cJSON *json, char **out_text, assay_error *err);

@@ -26,6 +26,9 @@ bool assay_walkforward_add_plan(cJSON *object, const assay_walkforward_report *r
 ASSAY_NODISCARD assay_status assay_walkforward_summary(const assay_walkforward_report *report,
                                                        assay_run_summary *out_summary, assay_error *err);
 
+/* The plan, the folds, efficiency and drift as a JSON object on one line. Free *out_text with free(). */
+ASSAY_NODISCARD assay_status assay_walkforward_folds_text(const assay_walkforward_report *report,
+                                                          char **out_text, assay_error *err);
 ASSAY_NODISCARD assay_status assay_walkforward_json(const assay_walkforward_report *report, FILE *out,
                                                     assay_error *err);
 ASSAY_NODISCARD assay_status assay_walkforward_text(const assay_walkforward_report *report,

@@ -168,27 +168,31 @@ static cJSON *warnings_json(const assay_run_summary *s) {
     return array;
 }
 
+/* The plan, the folds, and what they say together. */
+static bool add_folds(cJSON *o, const assay_walkforward_report *report) {
+    return assay_walkforward_add_plan(o, report) &&
+           assay_json_add(o, "points", assay_json_number((double)assay_walkforward_n_points(report->wf))) &&
+           assay_json_add(o, "folds", folds_json(report)) &&
+           assay_json_add(o, "efficiency", efficiency_json(report->wf)) &&
+           assay_json_add(o, "drift", drift_json(report->wf));
+}
+
 static cJSON *walkforward_json(const assay_walkforward_report *report, const assay_run_summary *s) {
     const assay_result *joined = assay_walkforward_result(report->wf);
     cJSON *o = cJSON_CreateObject();
-    bool ok =
-        o != NULL && assay_json_add(o, "run_id", cJSON_CreateString(s->run_id)) &&
-        assay_json_add(o, "strategy", cJSON_CreateString(s->strategy)) &&
-        assay_walkforward_add_plan(o, report) &&
-        assay_json_add(o, "points", assay_json_number((double)assay_walkforward_n_points(report->wf))) &&
-        assay_json_add(o, "folds", folds_json(report)) &&
-        assay_json_add(o, "efficiency", efficiency_json(report->wf)) &&
-        assay_json_add(o, "drift", drift_json(report->wf)) &&
-        assay_json_add(o, "parameters", cJSON_CreateRaw(s->parameters_json)) &&
-        assay_json_add(o, "metrics", metrics_json(assay_result_metrics(joined))) &&
-        assay_json_add(o, "start_date", cJSON_CreateString(s->start_date)) &&
-        assay_json_add(o, "end_date", cJSON_CreateString(s->end_date)) &&
-        assay_json_add(o, "n_bars", assay_json_number((double)s->n_bars)) &&
-        assay_json_add(o, "n_symbols", assay_json_number((double)s->n_symbols)) &&
-        assay_json_add(o, "data_fingerprint", cJSON_CreateString(s->data_fingerprint)) &&
-        assay_json_add(o, "tables", tables_json(s)) && assay_json_add(o, "warnings", warnings_json(s)) &&
-        assay_json_add(o, "open_trades", assay_json_number((double)s->n_open_trades)) &&
-        assay_json_add(o, "delisted_positions", assay_json_number((double)s->delisted_positions));
+    bool ok = o != NULL && assay_json_add(o, "run_id", cJSON_CreateString(s->run_id)) &&
+              assay_json_add(o, "strategy", cJSON_CreateString(s->strategy)) && add_folds(o, report) &&
+              assay_json_add(o, "parameters", cJSON_CreateRaw(s->parameters_json)) &&
+              assay_json_add(o, "metrics", metrics_json(assay_result_metrics(joined))) &&
+              assay_json_add(o, "start_date", cJSON_CreateString(s->start_date)) &&
+              assay_json_add(o, "end_date", cJSON_CreateString(s->end_date)) &&
+              assay_json_add(o, "n_bars", assay_json_number((double)s->n_bars)) &&
+              assay_json_add(o, "n_symbols", assay_json_number((double)s->n_symbols)) &&
+              assay_json_add(o, "data_fingerprint", cJSON_CreateString(s->data_fingerprint)) &&
+              assay_json_add(o, "tables", tables_json(s)) &&
+              assay_json_add(o, "warnings", warnings_json(s)) &&
+              assay_json_add(o, "open_trades", assay_json_number((double)s->n_open_trades)) &&
+              assay_json_add(o, "delisted_positions", assay_json_number((double)s->delisted_positions));
     return whole(o, ok);
 }
 
@@ -200,6 +204,12 @@ assay_status assay_walkforward_json(const assay_walkforward_report *report, FILE
     status = assay_json_write(walkforward_json(report, &summary), out, err);
     assay_run_summary_reset(&summary);
     return status;
+}
+
+assay_status assay_walkforward_folds_text(const assay_walkforward_report *report, char **out_text,
+                                          assay_error *err) {
+    cJSON *o = cJSON_CreateObject();
+    return assay_json_text(whole(o, o != NULL && add_folds(o, report)), out_text, err);
 }
 
 /* --- CSV --- */

@@ -1,4 +1,5 @@
-/* The texts that a walk-forward is stored with: parameters of the joined run and of its folds, configurations, run ids. */
+/* The texts that a walk-forward is stored with: parameters of the joined run and of its folds, configurations, run ids; and the
+ * plan back out of them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,9 @@ bool assay_walkforward_add_plan(cJSON *object, const assay_walkforward_report *r
            assay_json_add(object, "positions", cJSON_CreateString(carry ? "carry" : "flatten"));
 }
 
+/* What stands before the plan. Quotes within texts are escaped, so no text looks like it. */
+static const char PLAN_KEY[] = ",\"walkforward\":";
+
 /* The base's configuration with the plan as its last member. */
 static assay_status config_with_plan(const assay_walkforward_report *report, const char *base_json,
                                      char **out_text, assay_error *err) {
@@ -105,10 +109,86 @@ static assay_status config_with_plan(const assay_walkforward_report *report, con
     size_t size = strlen(base_json) + strlen(plan_text) + 32;
     char *text = malloc(size);
     if (text != NULL)
-        snprintf(text, size, "%.*s,\"walkforward\":%s}", (int)(strlen(base_json) - 1), base_json, plan_text);
+        snprintf(text, size, "%.*s%s%s}", (int)(strlen(base_json) - 1), base_json, PLAN_KEY, plan_text);
     free(plan_text);
     *out_text = text;
     return text == NULL ? assay_error_set(err, ASSAY_E_NOMEM, "out of memory for a configuration") : ASSAY_OK;
+}
+
+/* The text as it was before config_with_plan, to the byte; NULL: out of memory, or nothing was put behind it. */
+static char *config_without_plan(const char *config_json) {
+    const char *last = NULL;
+    for (const char *at = config_json; (at = strstr(at, PLAN_KEY)) != NULL; at++)
+        last = at;
+    size_t size = last == NULL ? 0 : (size_t)(last - config_json);
+    char *text = last == NULL ? NULL : malloc(size + 2);
+    if (text != NULL) {
+        memcpy(text, config_json, size);
+        memcpy(text + size, "}", 2);
+    }
+    return text;
+}
+
+static char *text_in(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsString(item) ? strdup(item->valuestring) : NULL;
+}
+
+static bool read_plan(const cJSON *plan, assay_walkforward_plan *out) {
+    const struct {
+        const char *name;
+        char **to;
+        const char **in_spec;
+    } texts[] = {{"sampling", &out->sampling, &out->spec.sampling},
+                 {"objective", &out->objective, &out->spec.objective},
+                 {"train", &out->train, &out->spec.train},
+                 {"test", &out->test, &out->spec.test},
+                 {"step", &out->step, &out->spec.step},
+                 {"purge", &out->purge, &out->spec.purge},
+                 {"embargo", &out->embargo, &out->spec.embargo}};
+    bool ok = assay_json_read_texts(plan, "axes", &out->axes, &out->spec.n_axes) &&
+              assay_json_read_texts(plan, "where", &out->where, &out->spec.n_where);
+    for (size_t i = 0; ok && i < sizeof texts / sizeof *texts; i++) {
+        *texts[i].to = text_in(plan, texts[i].name);
+        *texts[i].in_spec = *texts[i].to;
+        ok = *texts[i].to != NULL;
+    }
+    const char *positions = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(plan, "positions"));
+    out->spec.axes = (const char *const *)out->axes;
+    out->spec.where = (const char *const *)out->where;
+    out->spec.anchored = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(plan, "anchored"));
+    out->spec.positions =
+        positions != NULL && strcmp(positions, "carry") == 0 ? ASSAY_FOLD_CARRY : ASSAY_FOLD_FLATTEN;
+    return ok && positions != NULL;
+}
+
+assay_status assay_walkforward_plan_read(const char *config_json, assay_walkforward_plan *out_plan,
+                                         assay_error *err) {
+    *out_plan = (assay_walkforward_plan){0};
+    cJSON *config = cJSON_Parse(config_json);
+    const cJSON *plan = cJSON_GetObjectItemCaseSensitive(config, "walkforward");
+    bool is_walk = cJSON_IsObject(plan), ok = is_walk && read_plan(plan, out_plan);
+    cJSON_Delete(config);
+    if (ok)
+        out_plan->config_json = config_without_plan(config_json);
+    if (is_walk && out_plan->config_json == NULL)
+        return assay_error_set(err, ASSAY_E_DATA,
+                               "the stored plan of the walk-forward cannot be read: %.200s", config_json);
+    return ASSAY_OK;
+}
+
+void assay_walkforward_plan_reset(assay_walkforward_plan *plan) {
+    assay_free_texts(plan->axes, plan->spec.n_axes);
+    assay_free_texts(plan->where, plan->spec.n_where);
+    free(plan->config_json);
+    free(plan->sampling);
+    free(plan->objective);
+    free(plan->train);
+    free(plan->test);
+    free(plan->step);
+    free(plan->purge);
+    free(plan->embargo);
+    *plan = (assay_walkforward_plan){0};
 }
 
 /* --- life --- */
