@@ -44,7 +44,8 @@ ASSAY_API ASSAY_NODISCARD assay_status assay_walkforward_report_name(assay_walkf
                                                                      const char *run_id, assay_error *err);
 ASSAY_API void assay_walkforward_report_reset(assay_walkforward_report *report);
 
-/* Writes the joined run and the folds' runs into the six tables, all of them or none; replaces what an earlier
+/* Writes the joined run and the folds' runs into the six tables (and what the joined run read into backtest_fingerprints), all
+ * of them or none; replaces what an earlier
  * walk-forward of this id has left. ASSAY_E_IO, ASSAY_E_ARGUMENT, ASSAY_E_NOMEM. */
 ASSAY_API ASSAY_NODISCARD assay_status assay_store_write_walkforward(assay_store *store,
                                                                      const assay_walkforward_report *report,

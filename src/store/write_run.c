@@ -76,13 +76,13 @@ static assay_status stage_table(assay_store *store, assay_publication *publicati
     return status;
 }
 
-static assay_status stage_months(assay_store *store, assay_publication *publication,
-                                 const assay_run_rows *rows, assay_error *err) {
+assay_status assay_run_months_stage(assay_store *store, assay_publication *publication,
+                                    const assay_panel *panel, const assay_run_info *info, assay_error *err) {
     assay_run_months months;
-    assay_status status = assay_run_months_init(&months, rows->panel, INT64_MAX, rows->info->run_id, err);
+    assay_status status = assay_run_months_init(&months, panel, INT64_MAX, info->run_id, err);
     if (status == ASSAY_OK) {
         const assay_row_job job = assay_run_months_job(&months);
-        status = stage_table(store, publication, ASSAY_MONTHS_TABLE, rows->info, &job, err);
+        status = stage_table(store, publication, ASSAY_MONTHS_TABLE, info, &job, err);
     }
     assay_run_months_reset(&months);
     return status;
@@ -90,7 +90,7 @@ static assay_status stage_months(assay_store *store, assay_publication *publicat
 
 static assay_status stage_tables(assay_store *store, assay_publication *publication,
                                  const assay_run_rows *rows, assay_error *err) {
-    assay_status status = stage_months(store, publication, rows, err);
+    assay_status status = assay_run_months_stage(store, publication, rows->panel, rows->info, err);
     for (size_t i = 0; status == ASSAY_OK && i < ASSAY_N_RUN_TABLES; i++) {
         const assay_row_job job = assay_run_table_job(i, rows);
         status = stage_table(store, publication, assay_run_table_name(i), rows->info, &job, err);

@@ -1,4 +1,5 @@
-/* A walk-forward into the six result tables: the joined run and the runs of its folds, all of them or none.
+/* A walk-forward into the six result tables and backtest_fingerprints: the joined run and the runs of its folds, all of them or
+ * none.
  *
  * One file a run and table, named by the run's id, as a single run has it, so that every reader finds a fold like any other
  * run. Signals of the joined run carry the parameters of the fold that made them.
@@ -10,6 +11,7 @@
 #include "assay/assay_walkforward_report.h"
 #include "base/dates.h"
 #include "publish.h"
+#include "run_months.h"
 #include "run_tables.h"
 #include "table_files.h"
 
@@ -251,6 +253,9 @@ static assay_status stage_all(assay_store *store, assay_publication *publication
                                         .fold = (int64_t)k + 1};
         const staged_run run = {.info = &of_fold, .result = fold->result, .fold = k};
         status = stage_run(store, publication, report->wf, &run, err);
+    }
+    if (status == ASSAY_OK) {
+        status = assay_run_months_stage(store, publication, report->panel, info, err);
     }
     if (status == ASSAY_OK) {
         const staged_run run = {
