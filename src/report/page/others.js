@@ -51,7 +51,7 @@ function comparisonPage(d) {
     return correlation(common.map((date) => returns[a].get(date)), common.map((date) => returns[b].get(date)));
   }) }));
   const years = [...new Set(runs.flatMap((r) => (r.periods.year || []).map((y) => y.name)))].sort();
-  return [el("h1", null, `${runs.length} runs compared`), el("p", { class: "lead" }, names.map((n, k) => `${n}: ${parametersText(runs[k].parameters)} (${runs[k].run_id})`).join(" · ")),
+  return [el("h1", null, `${runs.length} runs compared`), el("p", { class: "lead" }, names.map((n, k) => `${n}: ${parametersOf(runs[k])} (${runs[k].run_id})`).join(" · ")),
     section("equity", "Equity and drawdown", figure, under), section("metrics", "Side by side", side),
     section("years", "Years", table("Return of each year in percent", [{ name: "Year", value: (y) => y }, ...names.map((name, k) => ({ name, number: true, signed: true, value: (y) => ((runs[k].periods.year || []).find((x) => x.name === y) || {}).return_pct ?? null, text: (y) => signed(((runs[k].periods.year || []).find((x) => x.name === y) || {}).return_pct ?? null) }))], years)),
     section("correlation", "Correlation of returns", table("Over the bars that both have", [{ name: "Run", value: (r) => r.name }, ...names.map((name, b) => ({ name, number: true, value: (r) => r.values[b] }))], matrix, { sortable: false })),

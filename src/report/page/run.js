@@ -18,10 +18,10 @@ function heading(d) {
     total_return_pct: value("benchmark_return_pct") === null ? null : `benchmark ${percent(value("benchmark_return_pct"), 1)}`,
   };
   return [
-    el("h1", null, d.strategy),
-    el("p", { class: "lead" }, [parametersText(d.parameters), `${d.start_date} – ${d.end_date}`, `${number(d.n_bars, 0)} bars`, `${number(d.n_symbols, 0)} symbols`,
+    el("h1", null, d.walkforward ? `${d.strategy}, walked forward` : d.strategy),
+    el("p", { class: "lead" }, [parametersOf(d), `${d.start_date} – ${d.end_date}`, `${number(d.n_bars, 0)} bars`, `${number(d.n_symbols, 0)} symbols`,
       `capital ${number(d.initial_capital, 0)}`, d.benchmark ? `benchmark: ${d.benchmark.name}` : null].filter(Boolean).join(" · ")),
-    el("p", { class: "lead" }, `Run ${d.run_id}`),
+    el("p", { class: "lead" }, d.walkforward ? `Walk-forward ${d.run_id}: the tests of ${number(d.walkforward.folds.length, 0)} folds as one run` : `Run ${d.run_id}`),
     el("dl", { class: "headline" }, HEADLINE.filter(([name]) => (d.metrics || []).some((m) => m.name === name)).map(([name, text]) => {
       const metric = d.metrics.find((m) => m.name === name);
       const shown = metric.unit === "trades" ? number(metric.value, 0) : withUnit(metric.value, metric.unit);
@@ -48,11 +48,11 @@ function tradeMarks(d, symbol, c) {
 function equitySection(d) {
   const b = d.bars;
   if (!b || !b.equity) return null;
-  const state = { log: false, benchmark: true, symbol: -1 };
+  const state = { log: false, benchmark: true, windows: true, symbol: -1 };
   const positive = b.equity.every((v) => v > 0);
   const figure = chart("Equity", `From ${number(d.initial_capital, 0)} to ${number(b.equity[b.equity.length - 1], 0)}; ` +
-    (b.benchmark ? `the benchmark (${d.benchmark ? d.benchmark.name : "market"}) came to ${number(b.benchmark[b.benchmark.length - 1], 0)}.` : "no benchmark."),
-    (c) => lines(c, b.date, [{ name: "Equity", data: b.equity, markPoint: state.symbol >= 0 ? { data: tradeMarks(d, state.symbol, c), label: { show: false } } : undefined },
+    (b.benchmark ? `the benchmark (${d.benchmark ? d.benchmark.name : "market"}) came to ${number(b.benchmark[b.benchmark.length - 1], 0)}.` : "no benchmark.") + (d.walkforward ? " A dotted line stands where each test begins." : ""),
+    (c) => lines(c, b.date, [{ name: "Equity", data: b.equity, markPoint: state.symbol >= 0 ? { data: tradeMarks(d, state.symbol, c), label: { show: false } } : undefined, markLine: d.walkforward && state.windows ? foldMarks(d, c) : undefined },
       ...(b.benchmark && state.benchmark ? [{ name: d.benchmark ? d.benchmark.name : "Benchmark", data: b.benchmark, dashed: true }] : [])], { zoom: true, log: state.log, decimals: 0 }),
     () => ({ columns: [{ name: "Date", value: (r) => b.date[r] }, { name: "Equity", number: true, value: (r) => b.equity[r] }, ...(b.benchmark ? [{ name: "Benchmark", number: true, value: (r) => b.benchmark[r] }] : [])], rows: b.date.map((_, i) => i) }), "tall");
   const repaintIt = () => figure.item.instance && figure.item.paint();
@@ -60,6 +60,7 @@ function equitySection(d) {
   figure.insertBefore(el("div", { class: "bar" },
     positive ? toggle("Logarithmic", false, (on) => { state.log = on; repaintIt(); }) : null,
     b.benchmark ? toggle("Benchmark", true, (on) => { state.benchmark = on; repaintIt(); }) : null,
+    d.walkforward ? toggle("Windows", true, (on) => { state.windows = on; repaintIt(); }) : null,
     traded.length ? choice("Trades of", [["-1", "no symbol"], ...traded.map((s) => [String(s), d.symbols[s]])], "-1", (v) => { state.symbol = Number(v); repaintIt(); }) : null), figure.item.box);
   figure.id = "equity-chart";
   const under = chart("Drawdown", `How far the equity was below its highest value so far; at worst ${percent(metricOf(d, "max_drawdown_pct"))}.`,
@@ -254,5 +255,5 @@ function configSection(d) {
 
 function runPage(d) {
   document.title = `${d.strategy} ${d.start_date} – ${d.end_date}`;
-  return [...heading(d), equitySection(d), returnsSection(d), rollingSection(d), exposureSection(d), attributionSection(d), tradesSection(d), costsSection(d), metricsSection(d), configSection(d)];
+  return [...heading(d), equitySection(d), walkSection(d), returnsSection(d), rollingSection(d), exposureSection(d), attributionSection(d), tradesSection(d), costsSection(d), metricsSection(d), configSection(d)];
 }
