@@ -62,6 +62,8 @@ def stored(assay_bin, tmp_path_factory):
         "--sweep-id",
         "s",
     )
+    walk = ["--axis", "lookback=5,20", "--train", 400, "--test", 200, "--run-id", "w"]
+    run("walkforward", "momentum", "--db", db, *walk, "--set", "threshold=0.05")
     return run, db, folder
 
 
@@ -327,11 +329,13 @@ def pages(stored):
     run("report", "m", "--db", db, "--out", folder / "m.html")
     run("report", "m", "r", "--db", db, "--out", folder / "both.html")
     run("report", "s", "--db", db, "--out", folder / "sweep.html")
+    run("report", "w", "--db", db, "--out", folder / "w.html")
     run("report", "--all", "--db", db, "--out", folder / "all")
     return {
         "run": folder / "m.html",
         "comparison": folder / "both.html",
         "sweep": folder / "sweep.html",
+        "walk": folder / "w.html",
         "index": folder / "all" / "index.html",
     }
 
@@ -367,10 +371,12 @@ def axe(page):
         ("run", 390, "dark"),
         ("comparison", 1280, "light"),
         ("sweep", 1280, "light"),
+        ("walk", 390, "dark"),
         ("index", 390, "dark"),
         pytest.param("run", 1280, "light", marks=pytest.mark.long),
         pytest.param("comparison", 390, "dark", marks=pytest.mark.long),
         pytest.param("sweep", 390, "dark", marks=pytest.mark.long),
+        pytest.param("walk", 1280, "light", marks=pytest.mark.long),
         pytest.param("index", 1280, "light", marks=pytest.mark.long),
     ],
 )
@@ -484,6 +490,37 @@ def test_sweep_page_can_be_used(browser, pages):
     page.locator("label", has_text="Up").locator("select").select_option(label="lookback")
     assert page.evaluate(cells) == 6
     assert page.locator("#points tbody tr").count() == 30
+    assert page.said == []
+    page.context.close()
+
+
+def test_walk_forward_page_can_be_used(browser, pages, stored):
+    page = look(browser, pages["walk"])
+    page.evaluate("paintAll()")
+    folds = document(stored, "w")["walkforward"]["folds"]
+    marks = "charts[0].instance.getOption().series[0].markLine.data.map((m) => m.xAxis)"
+    assert page.evaluate(marks) == [f["test_start"] for f in folds]
+    page.click("text=Windows >> nth=1")  # the first leads to the section
+    assert page.evaluate("charts[0].instance.getOption().series[0].markLine") is None
+    # what each fold had, of any metric
+    bars = "charts.find((c) => c.box.closest('#fold-chart')).instance.getOption().series.map((s) => s.data)"
+    for metric, name in (("Sharpe ratio", "sharpe_ratio"), ("Total trades", "total_trades")):
+        page.locator("#fold-chart select").select_option(label=metric)
+        assert page.evaluate(bars) == [
+            [f[where][name] for f in folds] for where in ("in_sample", "out_of_sample")
+        ]
+    # each fold's row
+    for row, fold in zip(page.locator("#fold-list tbody tr").all(), folds, strict=True):
+        cells = row.locator("td").all_inner_texts()
+        assert cells[0] == f"{fold['train_start']} – {fold['train_end']}"
+        assert cells[1] == f"{fold['test_start']} – {fold['test_end']}"
+        assert cells[2] == str(fold["parameters"]["lookback"])
+        assert cells[4] == f"{fold['out_of_sample']['sharpe_ratio']:.3f}".replace("-", "−")
+        assert cells[-1] == f"w-fold-{fold['fold']}"
+    ink = page.evaluate(INK)
+    assert len(ink) > 13 and all(ink)
+    text = page.locator("body").inner_text()
+    assert "undefined" not in text and "NaN" not in text and "[object" not in text
     assert page.said == []
     page.context.close()
 
