@@ -121,6 +121,10 @@ class WalkForward:
         """What was left out of sample of what was chosen in sample, as ratios."""
         return dict(self.summary["efficiency"])
 
+    def tearsheet(self, path: PATH) -> Path:
+        """Writes the page of the joined run: what a run has, and its windows. Returns the file."""
+        return _tearsheet(self.run_id, self.db, path)
+
     def _repr_html_(self) -> str:
         metric = self.summary["objective"].split(":")[-1]
         names = list(

@@ -176,13 +176,13 @@ const cli_command cli_cmd_report = {
     .name = "report",
     .operands = "RUN...",
     .summary = "a tearsheet of stored runs: one HTML file that needs no network",
-    .description = "Writes the tearsheet of a stored run: metrics, charts, drawdowns, trades, attribution, "
-                   "costs, warnings.\n"
-                   "Several runs: a comparison. A sweep: heatmaps and sensitivity. A run is run again from "
-                   "the configuration\n"
-                   "that it was stored with; where the data have changed since, its tearsheet says so. The "
-                   "database is only\n"
-                   "read.",
+    .description =
+        "Writes the tearsheet of a stored run: metrics, charts, drawdowns, trades, attribution, costs, "
+        "warnings.\n"
+        "Several runs: a comparison. A sweep: heatmaps and sensitivity. A walk-forward: its joined run and "
+        "its\n"
+        "windows. What is shown is run again from the configuration that it was stored with; where the data\n"
+        "have changed since, its tearsheet says so. The database is only read.",
     .examples = "assay report momentum-1f2e3d4c5b6a --db db --out momentum.html\n"
                 "assay report RUN-A RUN-B --db db --out comparison.html\n"
                 "assay report RUN --db db --format pdf\n"

@@ -85,8 +85,8 @@ assay_status cli_run_stored_again(assay_store *store, const char *run_id, assay_
         status =
             assay_error_set(err, ASSAY_E_NOT_FOUND,
                             "%s joins the tests of a walk-forward and is no run by itself: name its folds "
-                            "(%s-fold-1 and so on, where positions were flattened), or give the walkforward "
-                            "command again under another id",
+                            "(%s-fold-1 and so on, where positions were flattened), or see `assay report`, "
+                            "which walks forward again and says whether its equity is the stored one",
                             run_id, run_id);
     if (status == ASSAY_OK)
         status = cli_request_from_text(config, run_id, assay_store_folder(store), out_request, err);

@@ -84,10 +84,12 @@ assay_status cli_walk_stored_again(assay_store *store, const char *run_id, unsig
         return status;
     assay_panel_fingerprint(out->panel, out->fingerprint_now);
     cli_progress("training ...");
+    assay_error reason = {0};
     status = assay_walkforward_run(out->panel, out->request.config, &out->plan.spec, n_threads, NULL, NULL,
-                                   &out->wf, err);
-    if (status == ASSAY_OK)
-        status = describe(run_id, frequency, out, err);
+                                   &out->wf, &reason);
+    if (status != ASSAY_OK)
+        return assay_error_set(err, status, "%s cannot be walked forward again: %s", run_id, reason.message);
+    status = describe(run_id, frequency, out, err);
     return status == ASSAY_OK ? compare_equity(store, run_id, out, err) : status;
 }
 

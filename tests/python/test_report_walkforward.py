@@ -296,7 +296,7 @@ def test_a_plan_that_cannot_be_read(assay, copy):
     )
     config["walkforward"].update(train="soon")
     rewrite(path, f"'{json.dumps(config, separators=(',', ':'))}' AS config")
-    assert "--train 'soon'" in assay("report", "flat", "--db", copy, code=2).stderr
+    assert "flat cannot be walked forward again: --train 'soon'" in assay("report", "flat", "--db", copy, code=2).stderr
 
 
 def test_what_is_refused(assay, stored):

@@ -76,7 +76,7 @@ def test_a_strategy_object_has_its_parameters_fixed(sample):
     assert set(found.points["threshold"]) == {0.07} and set(found.points["lookback"]) == {15, 30}
 
 
-def test_walk_forward(sample, program):
+def test_walk_forward(sample, program, tmp_path):
     found = assay.walk_forward("momentum", {"lookback": [10, 20, 40]}, sample, train=150, test=50, purge=2)
     assert len(found.folds) >= 3
     assert {"test_start", "lookback", "in_sample_sharpe_ratio", "out_of_sample_sharpe_ratio"} <= set(
@@ -99,6 +99,8 @@ def test_walk_forward(sample, program):
     )
     assert found.run_id in program("runs", "--db", sample)
     assert set(found.efficiency) >= {"sharpe_ratio", "annual_return"}
+    page = found.tearsheet(tmp_path / "walk.html").read_text(encoding="utf-8")
+    assert f'"run_id":"{found.run_id}"' in page and '"walkforward":{' in page
 
 
 class InPython(assay.BaseStrategy):

@@ -1,5 +1,6 @@
 /* The report layer on summaries and tables made by hand: numbers, undefined values, escapes, layout. */
 #include "assay/assay_report.h"
+#include "assay/assay_walkforward_report.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -257,14 +258,80 @@ static void test_metric_by_name(void **state) {
     assert_true(isnan(assay_run_summary_metric(&s, "no_such")) != 0);
 }
 
+/* --- the plan of a walk-forward --- */
+
+#define PLAN                                                                                                 \
+    "{\"axes\":[\"lookback=5:25:5\",\"n=1,2\"],\"where\":[\"total_trades>=3\"],\"sampling\":\"grid\","       \
+    "\"objective\":\"max:sharpe_ratio\",\"train\":\"2y\",\"test\":\"126\",\"step\":\"126\",\"purge\":\"5\"," \
+    "\"embargo\":\"0\",\"anchored\":true,\"positions\":\"carry\"}"
+/* A rule's text that looks like a plan, and a number that a double does not hold. */
+#define BASE                                                                                                 \
+    "{\"strategy\":\"rule\",\"rule\":{\"buy\":\"a,\\\"walkforward\\\":{\"},\"engine\":{\"seed\":"            \
+    "9007199254740993}"
+
+static void test_plan_is_read_back(void **state) {
+    (void)state;
+    assay_walkforward_plan plan;
+    assert_int_equal(assay_walkforward_plan_read(BASE ",\"walkforward\":" PLAN "}", &plan, NULL), ASSAY_OK);
+    assert_string_equal(plan.config_json, BASE "}");
+    const assay_walkforward_spec *spec = &plan.spec;
+    assert_int_equal(spec->n_axes, 2);
+    assert_string_equal(spec->axes[0], "lookback=5:25:5");
+    assert_string_equal(spec->axes[1], "n=1,2");
+    assert_int_equal(spec->n_where, 1);
+    assert_string_equal(spec->where[0], "total_trades>=3");
+    assert_string_equal(spec->sampling, "grid");
+    assert_string_equal(spec->objective, "max:sharpe_ratio");
+    assert_string_equal(spec->train, "2y");
+    assert_string_equal(spec->test, "126");
+    assert_string_equal(spec->step, "126");
+    assert_string_equal(spec->purge, "5");
+    assert_string_equal(spec->embargo, "0");
+    assert_true(spec->anchored);
+    assert_int_equal(spec->positions, ASSAY_FOLD_CARRY);
+    assay_walkforward_plan_reset(&plan);
+    assert_null(plan.config_json);
+}
+
+static void test_runs_have_no_plan(void **state) {
+    (void)state;
+    static const char *const CONFIGS[] = {BASE "}", "{\"parameters\":{\"walkforward\":5}}",
+                                          "{\"a\":1,\"walkforward\":5}", "no JSON", ""};
+    assay_walkforward_plan plan;
+    for (size_t i = 0; i < sizeof CONFIGS / sizeof *CONFIGS; i++) {
+        assert_int_equal(assay_walkforward_plan_read(CONFIGS[i], &plan, NULL), ASSAY_OK);
+        assert_null(plan.config_json);
+        assay_walkforward_plan_reset(&plan);
+    }
+}
+
+static void test_damaged_plan(void **state) {
+    (void)state;
+    static const char *const PLANS[] = {
+        "{}", "{\"axes\":[1],\"where\":[]}", "{\"axes\":[\"a=1\"],\"where\":[],\"sampling\":\"grid\"}",
+        "{\"axes\":[],\"where\":[],\"sampling\":\"grid\",\"objective\":\"x\",\"train\":\"1\",\"test\":\"1\","
+        "\"step\":\"1\",\"purge\":\"0\",\"embargo\":\"0\"}"};
+    assay_walkforward_plan plan;
+    for (size_t i = 0; i < sizeof PLANS / sizeof *PLANS; i++) {
+        char text[1024];
+        assay_error err = {0};
+        snprintf(text, sizeof text, "%s,\"walkforward\":%s}", BASE, PLANS[i]);
+        assert_int_equal(assay_walkforward_plan_read(text, &plan, &err), ASSAY_E_DATA);
+        assert_contains(err.message, "cannot be read");
+        assay_walkforward_plan_reset(&plan);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_as_csv),     cmocka_unit_test(test_table_as_json),
-        cmocka_unit_test(test_table_as_text),    cmocka_unit_test(test_empty_table),
-        cmocka_unit_test(test_chart_in_ascii),   cmocka_unit_test(test_chart_in_braille),
-        cmocka_unit_test(test_chart_of_nothing), cmocka_unit_test(test_chart_extremes),
-        cmocka_unit_test(test_run_as_text),      cmocka_unit_test(test_run_as_json),
-        cmocka_unit_test(test_run_as_csv),       cmocka_unit_test(test_metric_by_name),
+        cmocka_unit_test(test_table_as_csv),      cmocka_unit_test(test_table_as_json),
+        cmocka_unit_test(test_table_as_text),     cmocka_unit_test(test_empty_table),
+        cmocka_unit_test(test_chart_in_ascii),    cmocka_unit_test(test_chart_in_braille),
+        cmocka_unit_test(test_chart_of_nothing),  cmocka_unit_test(test_chart_extremes),
+        cmocka_unit_test(test_run_as_text),       cmocka_unit_test(test_run_as_json),
+        cmocka_unit_test(test_run_as_csv),        cmocka_unit_test(test_metric_by_name),
+        cmocka_unit_test(test_plan_is_read_back), cmocka_unit_test(test_runs_have_no_plan),
+        cmocka_unit_test(test_damaged_plan),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
