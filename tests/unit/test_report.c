@@ -260,20 +260,29 @@ static void test_metric_by_name(void **state) {
 
 /* --- the plan of a walk-forward --- */
 
-#define PLAN                                                                                                 \
-    "{\"axes\":[\"lookback=5:25:5\",\"n=1,2\"],\"where\":[\"total_trades>=3\"],\"sampling\":\"grid\","       \
-    "\"objective\":\"max:sharpe_ratio\",\"train\":\"2y\",\"test\":\"126\",\"step\":\"126\",\"purge\":\"5\"," \
-    "\"embargo\":\"0\",\"anchored\":true,\"positions\":\"carry\"}"
+static const char PLAN[] =
+    "{\"axes\":[\"lookback=5:25:5\",\"n=1,2\"],\"where\":[\"total_trades>=3\"],\"sampling\":\"grid\","
+    "\"objective\":\"max:sharpe_ratio\",\"train\":\"2y\",\"test\":\"126\",\"step\":\"126\",\"purge\":\"5\","
+    "\"embargo\":\"0\",\"anchored\":true,\"positions\":\"carry\"}";
+static const char PLAN_OF_NO_POSITIONS[] =
+    "{\"axes\":[],\"where\":[],\"sampling\":\"grid\",\"objective\":\"x\",\"train\":\"1\",\"test\":\"1\","
+    "\"step\":\"1\",\"purge\":\"0\",\"embargo\":\"0\"}";
 /* A rule's text that looks like a plan, and a number that a double does not hold. */
-#define BASE                                                                                                 \
-    "{\"strategy\":\"rule\",\"rule\":{\"buy\":\"a,\\\"walkforward\\\":{\"},\"engine\":{\"seed\":"            \
-    "9007199254740993}"
+static const char BASE[] = "{\"strategy\":\"rule\",\"rule\":{\"buy\":\"a,\\\"walkforward\\\":{\"},\"engine\":"
+                           "{\"seed\":9007199254740993}}";
+
+/* BASE with a plan as its last member. */
+static const char *with_plan(const char *plan) {
+    static char text[2048];
+    snprintf(text, sizeof text, "%.*s,\"walkforward\":%s}", (int)strlen(BASE) - 1, BASE, plan);
+    return text;
+}
 
 static void test_plan_is_read_back(void **state) {
     (void)state;
     assay_walkforward_plan plan;
-    assert_int_equal(assay_walkforward_plan_read(BASE ",\"walkforward\":" PLAN "}", &plan, NULL), ASSAY_OK);
-    assert_string_equal(plan.config_json, BASE "}");
+    assert_int_equal(assay_walkforward_plan_read(with_plan(PLAN), &plan, NULL), ASSAY_OK);
+    assert_string_equal(plan.config_json, BASE);
     const assay_walkforward_spec *spec = &plan.spec;
     assert_int_equal(spec->n_axes, 2);
     assert_string_equal(spec->axes[0], "lookback=5:25:5");
@@ -295,7 +304,7 @@ static void test_plan_is_read_back(void **state) {
 
 static void test_runs_have_no_plan(void **state) {
     (void)state;
-    static const char *const CONFIGS[] = {BASE "}", "{\"parameters\":{\"walkforward\":5}}",
+    static const char *const CONFIGS[] = {BASE, "{\"parameters\":{\"walkforward\":5}}",
                                           "{\"a\":1,\"walkforward\":5}", "no JSON", ""};
     assay_walkforward_plan plan;
     for (size_t i = 0; i < sizeof CONFIGS / sizeof *CONFIGS; i++) {
@@ -307,16 +316,13 @@ static void test_runs_have_no_plan(void **state) {
 
 static void test_damaged_plan(void **state) {
     (void)state;
-    static const char *const PLANS[] = {
-        "{}", "{\"axes\":[1],\"where\":[]}", "{\"axes\":[\"a=1\"],\"where\":[],\"sampling\":\"grid\"}",
-        "{\"axes\":[],\"where\":[],\"sampling\":\"grid\",\"objective\":\"x\",\"train\":\"1\",\"test\":\"1\","
-        "\"step\":\"1\",\"purge\":\"0\",\"embargo\":\"0\"}"};
+    static const char *const PLANS[] = {"{}", "{\"axes\":[1],\"where\":[]}",
+                                        "{\"axes\":[\"a=1\"],\"where\":[],\"sampling\":\"grid\"}",
+                                        PLAN_OF_NO_POSITIONS};
     assay_walkforward_plan plan;
     for (size_t i = 0; i < sizeof PLANS / sizeof *PLANS; i++) {
-        char text[1024];
         assay_error err = {0};
-        snprintf(text, sizeof text, "%s,\"walkforward\":%s}", BASE, PLANS[i]);
-        assert_int_equal(assay_walkforward_plan_read(text, &plan, &err), ASSAY_E_DATA);
+        assert_int_equal(assay_walkforward_plan_read(with_plan(PLANS[i]), &plan, &err), ASSAY_E_DATA);
         assert_contains(err.message, "cannot be read");
         assay_walkforward_plan_reset(&plan);
     }
