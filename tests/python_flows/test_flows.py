@@ -253,10 +253,20 @@ def test_optimization_finds_the_best(market):
     assert single["metrics"]["sharpe_ratio"] == top["sharpe_ratio"]
 
 
-def test_walk_forward_has_a_row_a_window(market):
+def test_walk_forward_has_a_row_a_window(market, tmp_path):
     frame = walk_forward_validation_flow(
-        "momentum", {"lookback": [5, 10, 20]}, SYMBOLS, train=120, test=40, db=str(market)
+        "momentum",
+        {"lookback": [5, 10, 20]},
+        SYMBOLS,
+        train=120,
+        test=40,
+        db=str(market),
+        run_id="walked",
+        reports=str(tmp_path / "pages"),
     )
+    page = tmp_path / "pages" / "walked.html"
+    assert "walked forward" in page.read_text(encoding="utf-8")
+    assert any(page.as_uri() in a["data"] for a in artifacts("walk-forward-tearsheet"))
     assert len(frame) >= 3
     assert {"in_sample_sharpe_ratio", "out_of_sample_sharpe_ratio"} <= set(frame.columns)
 

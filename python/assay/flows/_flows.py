@@ -68,6 +68,14 @@ def _summarise(key: str, results: dict[str, dict[str, Any]], tearsheets: dict[st
         )
 
 
+def _report(name: str, db: str, folder: str, text: str, key: str) -> None:
+    """Writes the tearsheet of a sweep or walk-forward, and an artifact that leads there."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with programs_of_flow():
+        path = result_of(report_task.submit([name], db=db, out=str(Path(folder) / f"{name}.html")))
+    create_link_artifact(Path(path).as_uri(), link_text=text, key=key)
+
+
 def _json_number(value: Any) -> Any:
     return (
         None
@@ -345,9 +353,7 @@ def parameter_optimization_flow(
         description="The best point, and how much of it is luck",
     )
     if reports is not None:
-        Path(reports).mkdir(parents=True, exist_ok=True)
-        path = result_of(report_task.submit([name], db=folder, out=str(Path(reports) / f"{name}.html")))
-        create_link_artifact(Path(path).as_uri(), link_text="Heatmaps and sensitivity", key="sweep-tearsheet")
+        _report(name, folder, reports, "Heatmaps and sensitivity", "sweep-tearsheet")
     return sweep.best, sweep.points
 
 
@@ -374,6 +380,7 @@ def walk_forward_validation_flow(
     settings: Optional[dict[str, Any]] = None,
     run_id: Optional[str] = None,
     threads: int = 0,
+    reports: Optional[str] = None,
 ) -> pd.DataFrame:
     """Chooses parameters on training windows and trades them on the windows behind.
 
@@ -393,6 +400,8 @@ def walk_forward_validation_flow(
         The name of the joined run; its folds are ``run_id-fold-1`` and so on.
     threads : int
         0: every core.
+    reports : str, optional
+        A folder for the tearsheet of the joined run.
 
     Returns
     -------
@@ -419,7 +428,8 @@ def walk_forward_validation_flow(
     )
     arguments += ["--threads", str(threads)]
     with programs_of_flow():
-        frame = result_of(walk_forward_task.submit(arguments, db=folder)).folds
+        walk = result_of(walk_forward_task.submit(arguments, db=folder))
+    frame = walk.folds
     metric = objective.split(":")[-1]
     inside, outside = f"in_sample_{metric}", f"out_of_sample_{metric}"
     create_markdown_artifact(
@@ -427,4 +437,6 @@ def walk_forward_validation_flow(
         key="walk-forward-summary",
         description="What the choice kept of its promise",
     )
+    if reports is not None:
+        _report(walk.run_id, folder, reports, "Windows and out-of-sample equity", "walk-forward-tearsheet")
     return frame
