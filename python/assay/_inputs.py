@@ -328,7 +328,7 @@ def timestamp_of(value: Any, what: str) -> pd.Timestamp:
 
 def has_number(array: Any) -> bool:
     """Whether the first object that is there is a number."""
-    first = next((v for v in array.ravel() if v is not None and v == v), None)
+    first = next((v for v in array.ravel() if not pd.isna(v)), None)
     return isinstance(first, (int, float, np.integer, np.floating)) and not isinstance(first, bool)
 
 
@@ -372,7 +372,7 @@ def sectors_of(holdings: Any) -> dict[str, str]:
     if symbol is None or sector is None:
         return {}
     pairs = zip(to_list(columns.series(symbol)), to_list(columns.series(sector)))
-    return {str(s): str(t) for s, t in pairs if t is not None and t == t and str(t) != ""}
+    return {str(s): str(t) for s, t in pairs if not pd.isna(t) and str(t) != ""}
 
 
 def symbols_of(holdings: Any) -> list[str]:

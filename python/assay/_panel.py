@@ -8,11 +8,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 import numpy as np
+import pandas as pd
 
 from . import _native
 from ._errors import AssayWarning, ConfigError, DataError, NotFoundError
 from ._further import FurtherColumns
-from ._inputs import DAY_US, PRICE_NAMES, SYMBOL_NAMES, TIME_NAMES, Columns, as_times, chosen_symbols, to_list
+from ._inputs import (
+    DAY_US,
+    PRICE_NAMES,
+    SYMBOL_NAMES,
+    TIME_NAMES,
+    Columns,
+    as_times,
+    chosen_symbols,
+    has_number,
+    to_list,
+)
 
 ON_BAD_DATA = {"error": 0, "drop": 1, "keep": 2}
 SIGNAL_PRICES = {"split_adjusted": 0, "total_return": 1}
@@ -185,7 +196,7 @@ def only_one(columns: Columns, name: str) -> str:
         return ""
     series = columns.series(found)
     values = series.unique()
-    distinct = sorted({str(v) for v in to_list(values) if v is not None and v == v})
+    distinct = sorted({str(v) for v in to_list(values) if not pd.isna(v)})
     if len(distinct) > 1:
         raise DataError(
             f"{columns.what} have several values of {name} ({', '.join(distinct[:5])}): choose one of them"
@@ -209,9 +220,14 @@ def choice(choices: Mapping[str, int], name: str, value: str) -> int:
 
 
 def versions(values: Any, what: str) -> Any:
-    """Times of versions; missing ones are the oldest."""
+    """Times of versions, or their numbers, of which the order counts; missing ones are the oldest."""
     if hasattr(values, "to_pandas"):
         values = values.to_pandas()
+    if pd.api.types.is_numeric_dtype(values.dtype) or (
+        values.dtype == object and has_number(np.asarray(values))
+    ):
+        numbers = pd.Series(pd.to_numeric(pd.Series(np.asarray(values)))).rank(method="dense").fillna(0.0)
+        return np.ascontiguousarray(numbers.to_numpy(dtype=np.int64))
     array = as_times(values, what).to_numpy().astype("datetime64[us]").view(np.int64)
     return np.ascontiguousarray(array)  # NaT is the least int64, which means none
 

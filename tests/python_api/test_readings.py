@@ -72,6 +72,36 @@ def test_times_that_cannot_be_counted_are_refused(prices):
         BacktestEngine().run("momentum", data)
 
 
+def test_missing_cells_of_any_kind(prices):
+    """NA of pandas' own types is neither equal to itself nor not."""
+    some = pd.array(["1d" if i % 2 else pd.NA for i in range(len(prices))], dtype="string")
+    holdings = pd.DataFrame(
+        {"sym": ["AAPL", "GOOGL", "MSFT"], "sector": pd.array(["x", pd.NA, "y"], dtype="string")}
+    )
+    r = BacktestEngine().run("momentum", prices.assign(frequency=some), holdings_df=holdings)
+    assert r["equity_curve"] == BacktestEngine().run("momentum", prices)["equity_curve"]
+    technical = pd.DataFrame(
+        {"symbol": "MSFT", "n": pd.array([1, pd.NA], dtype="Int64")}, index=prices.index.unique()[:2]
+    )
+    strategy = Given()
+    BacktestEngine().run(strategy, prices, technical_df=technical)
+    assert strategy.technical["n"].tolist()[0] == 1 and np.isnan(strategy.technical["n"].iloc[1])
+
+
+@pytest.mark.parametrize("versions", [[2, 1], [1.5, np.nan], pd.array([7, pd.NA], dtype="Int64")])
+def test_versions_may_be_numbers(prices, versions):
+    frame = prices.assign(updated_at=versions[1])
+    newer = prices.iloc[[5]].assign(updated_at=versions[0], close_price=1000.0, high_price=1000.0)
+    with pytest.warns(AssayWarning, match="1 rows of prices were replaced by newer rows"):
+        panel = Panel(pd.concat([newer, frame]))
+    market = prices.copy()
+    market.iloc[5, market.columns.get_indexer(["close_price", "high_price"])] = 1000.0
+    assert (
+        BacktestEngine().run("momentum", panel)["equity_curve"]
+        == (BacktestEngine().run("momentum", market)["equity_curve"])
+    )
+
+
 def test_periods_are_no_times(prices):
     frame = prices.reset_index()
     with pytest.raises(assay.DataError, match="periods say no time"):

@@ -236,7 +236,7 @@ def nested_list(value: Any, what: str) -> list[Any]:
     """The records of one day; a day without any can have a missing value."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return list(value)
-    if value is None or value != value:
+    if pd.isna(value):
         return []
     raise DataError(
         f"{what}: expected a list of records a day, not {type(value).__name__}; a performance frame that was written as text "
@@ -247,7 +247,7 @@ def nested_list(value: Any, what: str) -> list[Any]:
 def asset_name(record: Mapping[str, Any]) -> str:
     """The symbol of a record: its own, its asset's, or that in the text Equity(8 [AAPL])."""
     symbol = record.get("symbol")
-    if symbol is not None and symbol == symbol:
+    if not pd.isna(symbol):
         return plain_symbol(symbol)
     return plain_symbol(record["sid"])
 
