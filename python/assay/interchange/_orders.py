@@ -236,7 +236,7 @@ def nested_list(value: Any, what: str) -> list[Any]:
     """The records of one day; a day without any can have a missing value."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return list(value)
-    if pd.isna(value):
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return []
     raise DataError(
         f"{what}: expected a list of records a day, not {type(value).__name__}; a performance frame that was written as text "
