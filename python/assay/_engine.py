@@ -69,7 +69,10 @@ def check_names(settings: Mapping[str, Any]) -> None:
     for name in settings:
         if name not in SETTINGS:
             near = difflib.get_close_matches(name, SETTINGS, 1)
+            of = [s["name"] for s in _native.strategies() if name in [p["name"] for p in s["params"]]]
             hint = f": did you mean '{near[0]}'?" if near else "; docs/settings.md lists them"
+            if of:
+                hint = f": a parameter of {' and '.join(of)}: assay.strategy('{of[0]}', {name}=...) takes it"
             raise ConfigError(f"unknown setting '{name}'{hint}")
 
 
@@ -331,6 +334,8 @@ def those_there(wanted: list[str], columns: Columns) -> list[str]:
     """The symbols of holdings that prices have; says which they do not have."""
     there = set(columns.codes(columns.need(SYMBOL_NAMES))[0])
     present, absent = [s for s in wanted if s in there], [s for s in wanted if s not in there]
+    if not wanted:
+        raise ConfigError("the holdings have no symbol; leave them out for every symbol of the prices")
     if not present:
         raise NotFoundError(
             f"none of the holdings ({', '.join(wanted[:5])}) is among the symbols of the prices"
@@ -427,7 +432,7 @@ def set_benchmark(panel: Panel, benchmark: Any, texts: dict[str, str]) -> None:
         return
     market = benchmark
     if not isinstance(benchmark, Panel):
-        market = Panel(with_symbol(benchmark), signal_prices=panel.options[1])
+        market = Panel(Columns(with_symbol(benchmark), "benchmark"), signal_prices=panel.options[1])
     market = market.resampled(texts)
     if len(market.symbols) != 1:
         raise ConfigError(f"benchmark: expected prices of one symbol, not of {len(market.symbols)}")

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Protocol, Union
@@ -189,6 +189,11 @@ def axes(param_grid: Mapping[str, Any]) -> list[str]:
         raise ConfigError('param_grid is empty: {"lookback": [10, 20, 40]}, for example')
     found = []
     for name, values in param_grid.items():
+        if not isinstance(values, (str, Iterable)):
+            values = [values]
+        if isinstance(values, (set, frozenset)):
+            raise ConfigError(f"{name}: a set has no order: give a list")
+        values = values if isinstance(values, str) else list(values)
         found += [
             "--axis",
             f"{name}={values if isinstance(values, str) else ','.join(map(text_of, some(values, name)))}",

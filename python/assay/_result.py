@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from . import _native
-from ._errors import ArgumentError
+from ._errors import ArgumentError, StorageError
 from ._frames import METRIC_UNITS, Frames
 from ._types import PortfolioSnapshot, Trade
 
@@ -298,6 +298,8 @@ class BacktestResult(dict):  # type: ignore[type-arg]
             raise ArgumentError(
                 f"{path}: a tearsheet is .html or .json; of a stored run `assay report` also makes .pdf and .png"
             )
+        if not path.parent.is_dir():
+            raise StorageError(f"{path}: there is no folder {path.parent}")
         text = self._run.document(path.suffix.lower() != ".json")
         handle, beside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:

@@ -239,6 +239,50 @@ def test_options_of_a_panel_are_those_of_its_runs(sample_prices):
         BacktestEngine(gap_policy="forward_fill").run("momentum", Panel(sample_prices))
 
 
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (
+            lambda p, db: BacktestEngine(lookback=5),
+            assay.ConfigError,
+            r"parameter of momentum .*assay.strategy\('momentum', lookback=...\)",
+        ),
+        (
+            lambda p, db: BacktestEngine().run("momentum", p, benchmark=[1, 2]),
+            assay.ArgumentTypeError,
+            "benchmark: expected",
+        ),
+        (
+            lambda p, db: BacktestEngine().run("momentum", p, holdings_df=pd.DataFrame({"sym": []})),
+            assay.ConfigError,
+            "holdings have no symbol",
+        ),
+        (
+            lambda p, db: BacktestEngine().run("momentum", p).tearsheet("/none/x.html"),
+            assay.StorageError,
+            "there is no folder /none",
+        ),
+        (
+            lambda p, db: assay.optimize("momentum", {"lookback": {5, 6}}, db),
+            assay.ConfigError,
+            "a set has no order",
+        ),
+    ],
+)
+def test_messages_that_say_what_to_do(prices, sample, call, error, words):
+    with pytest.raises(error, match=words):
+        call(prices, sample)
+
+
+def test_values_of_an_axis(sample):
+    """One value, a range, an array and a text are as a list of them."""
+    ids = {
+        assay.optimize("momentum", {"lookback": v}, sample, keep="none").sweep_id
+        for v in ([7], 7, range(7, 8), np.array([7]), "7")
+    }
+    assert len(ids) == 1
+
+
 def test_settings_of_an_engine_may_be_set(prices):
     engine = BacktestEngine()
     engine.initial_capital = 5_000
