@@ -46,12 +46,14 @@ def as_known(rows: KnownRows, values: Any, panel: Panel, ends_ns: Any, max_age_n
     symbols, codes = rows.symbols()
     numbers = {text: i for i, text in enumerate(symbols)}
     out = np.full((panel.native.n_bars, len(panel.symbols)), np.nan)
-    finite = np.isfinite(values)
+    finite = np.flatnonzero(np.isfinite(values))
+    order = finite[np.argsort(codes[finite], kind="stable")]  # of each symbol as they become known
+    begins = np.searchsorted(codes[order], np.arange(len(symbols) + 1))
     for s, symbol in enumerate(panel.symbols):
         code = numbers.get(symbol)
         if code is None:
             continue
-        own = np.flatnonzero((codes == code) & finite)
+        own = order[begins[code] : begins[code + 1]]
         if len(own) == 0:
             continue
         known, stamped = rows.known_ns[own], rows.index[own]

@@ -451,11 +451,13 @@ def with_actions(prices: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
         warnings.warn(
             "spin-offs cannot stand in a frame of prices and were left out", AssayWarning, stacklevel=3
         )
-    symbols = prices["symbol"].astype(str).to_numpy()
+    numbers, symbols = pd.factorize(prices["symbol"].astype(str))
     times = pd.DatetimeIndex(prices.index).to_numpy().astype("M8[ns]")
     split, dividend = own_events(prices, "split_coefficient", 1.0), own_events(prices, "dividend_amount", 0.0)
     has_own = (split != 1.0) | (dividend != 0.0)
-    rows_of = {name: np.flatnonzero(symbols == name) for name in np.unique(symbols)}
+    by_symbol = np.argsort(numbers, kind="stable")
+    begins = np.searchsorted(numbers[by_symbol], np.arange(len(symbols) + 1))
+    rows_of = {name: by_symbol[begins[i] : begins[i + 1]] for i, name in enumerate(symbols)}
     actions = actions.drop_duplicates()
     ex_dates = (
         pd.DatetimeIndex(pd.to_datetime(actions["ex_date"], utc=True))
