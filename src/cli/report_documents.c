@@ -189,7 +189,8 @@ static assay_status verify(const shown_run *run, assay_verify_report *out_verdic
 
 /* The document, with what was asked for beside it. */
 static assay_status put_shown(assay_store *store, const shown_run *run, const cli_report_options *options,
-                              assay_document_spec *spec, FILE *out, assay_error *err) {
+                              const assay_document_spec *of_run, FILE *out, assay_error *err) {
+    assay_document_spec spec = *of_run;
     factor_file f = {0};
     assay_verify_report verdict = {0};
     assay_error no_sectors = {0};
@@ -201,12 +202,12 @@ static assay_status put_shown(assay_store *store, const shown_run *run, const cl
     if (options->factors != NULL)
         status = load_factors(options->factors, run->result, &f, err);
     if (status == ASSAY_OK && options->verify)
-        status = verify(run, &verdict, spec, err);
-    spec->factor_names = (const char *const *)f.name;
-    spec->factors = (const double *const *)f.value;
-    spec->n_factors = f.n;
+        status = verify(run, &verdict, &spec, err);
+    spec.factor_names = (const char *const *)f.name;
+    spec.factors = (const double *const *)f.value;
+    spec.n_factors = f.n;
     if (status == ASSAY_OK)
-        status = assay_report_document(run->result, spec, out, err);
+        status = assay_report_document(run->result, &spec, out, err);
     factors_reset(&f);
     return status;
 }
