@@ -166,7 +166,7 @@ class KnownRows:
                 times = as_times(series, f"{columns.what}: {name}").to_numpy().astype("M8[ns]").view(np.int64)
                 self.others[name] = Part(np.ascontiguousarray(times[order]), np.dtype("M8[ns]"))
             else:
-                category = pd.Categorical(series)
+                category = categories(series, f"{columns.what}: {name}")
                 self.others[name] = Part(np.ascontiguousarray(category.codes[order]), category.dtype)
         self.matrix = np.ascontiguousarray(np.vstack(matrix)) if matrix else np.empty((0, len(order)))
 
@@ -206,6 +206,14 @@ class KnownRows:
 def in_pandas(values: Any) -> pd.Series:
     """A column as a series of pandas."""
     return values.to_pandas() if hasattr(values, "to_pandas") else pd.Series(values)
+
+
+def categories(series: pd.Series, what: str) -> pd.Categorical:
+    """Texts and other objects as categories."""
+    try:
+        return pd.Categorical(series)
+    except TypeError as error:
+        raise DataError(f"{what}: {error}; give numbers, times or texts") from error
 
 
 def is_numbers(series: pd.Series) -> bool:

@@ -35,7 +35,8 @@ def setting_text(name: str, value: Any) -> str:
     """A value of a setting as a configuration has it."""
     kind = SETTINGS[name]["type"] if name in SETTINGS else "text"
     if kind in ("date", "date_list"):
-        values = value if is_sequence(value) else [value]
+        is_one = isinstance(value, str) or not isinstance(value, Iterable)
+        values = [value] if is_one else sorted(value) if isinstance(value, (set, frozenset)) else list(value)
         return ",".join(date_text(v, name) for v in some(values, name))
     if is_sequence(value):
         return ",".join(text_of(v) for v in some(value, name))

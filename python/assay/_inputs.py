@@ -53,11 +53,12 @@ class Columns:
         self._codes: dict[str, tuple[list[str], Any]] = {}
         if isinstance(data, pd.DataFrame):
             self._frame = data
+            self._labels = {str(name): name for name in data.columns}
             names = [str(name) for name in data.columns]
             index_names = [str(n) for n in data.index.names if n is not None and str(n) not in names]
             if (
                 not index_names
-                and isinstance(data.index, pd.DatetimeIndex)
+                and (isinstance(data.index, pd.DatetimeIndex) or has_dates(data.index))
                 and not has_any(names, TIME_NAMES)
             ):
                 index_names = ["timestamp"]
@@ -122,9 +123,16 @@ class Columns:
         """The same; it must be there."""
         name = self.find(candidates)
         if name is None:
+            there = ", ".join(map(str, self.names[:20])) + (", ..." if len(self.names) > 20 else "") or "none"
+            hint = (
+                ". A column a symbol? prices.melt(ignore_index=False, var_name='symbol', value_name='close') makes a row each"
+                if candidates is SYMBOL_NAMES
+                and self._frame is not None
+                and self.find(PRICE_NAMES["close"]) is None
+                else ""
+            )
             raise DataError(
-                f"{self.what}: there is no column '{candidates[0]}' (or {', '.join(candidates[1:])}); "
-                f"there are {', '.join(map(str, self.names)) or 'none'}"
+                f"{self.what}: there is no column '{candidates[0]}' (or {', '.join(candidates[1:])}); there are {there}{hint}"
             )
         return name
 
@@ -135,7 +143,7 @@ class Columns:
                 if isinstance(self._frame.index, pd.MultiIndex):
                     return self._frame.index.get_level_values(name)
                 return self._frame.index
-            column = self._frame[name]
+            column = self._frame[self._labels.get(name, name)]
             if isinstance(column, pd.DataFrame):
                 raise DataError(f"{self.what}: there are {column.shape[1]} columns '{name}'")
             return column
@@ -324,6 +332,13 @@ def timestamp_of(value: Any, what: str) -> pd.Timestamp:
     if pd.isna(time):
         raise ConfigError(f"{what}: there is no date (NaT)")
     return time.tz_convert("UTC").tz_localize(None) if time.tzinfo is not None else time
+
+
+def has_dates(index: pd.Index) -> bool:
+    """Whether an index has objects that are dates."""
+    return (
+        index.dtype == object and len(index) > 0 and pd.api.types.infer_dtype(index) in ("date", "datetime")
+    )
 
 
 def has_number(array: Any) -> bool:

@@ -274,6 +274,40 @@ def test_messages_that_say_what_to_do(prices, sample, call, error, words):
         call(prices, sample)
 
 
+def test_frames_as_they_come(prices):
+    """Dates without a name in the index, labels that are numbers, dates in a set; what cannot be says what to do."""
+    expected = BacktestEngine().run("momentum", prices)
+    days = prices.index.unique()
+    by_date = prices.set_axis(pd.Index([d.date() for d in prices.index]))
+    assert BacktestEngine().run("momentum", by_date)["equity_curve"] == expected["equity_curve"]
+    market = pd.Series(np.arange(len(days)) + 1.0, index=[d.date() for d in days])
+    assert math.isfinite(BacktestEngine().run("momentum", prices, benchmark=market)["metrics"]["beta"])
+    strategy = Given()
+    technical = pd.DataFrame({"symbol": ["MSFT"], 5: [1.5]}, index=days[:1])
+    BacktestEngine().run(strategy, prices, technical_df=technical)
+    assert strategy.technical["5"].tolist() == [1.5]
+    often = assay.MomentumStrategy(5, 0.001)
+    runs = [
+        BacktestEngine().run(often, prices, rebalance_dates=dates)
+        for dates in (set(days[9:12]), (d for d in days[9:12]), days[9:12])
+    ]
+    assert len({r.run_id for r in runs}) == 1
+    with pytest.raises(
+        assay.DataError, match=r"there are AAPL, GOOGL, MSFT, timestamp. A column a symbol\? prices.melt"
+    ):
+        BacktestEngine().run("momentum", prices.pivot(columns="symbol", values="close_price"))
+    melted = prices.pivot(columns="symbol", values="close_price").melt(
+        ignore_index=False, var_name="symbol", value_name="close"
+    )
+    closes = prices[["symbol", "close_price"]]
+    assert (
+        BacktestEngine().run("momentum", melted)["equity_curve"]
+        == BacktestEngine().run("momentum", closes)["equity_curve"]
+    )
+    with pytest.raises(assay.DataError, match="technical_df: l: .*give numbers, times or texts"):
+        BacktestEngine().run(strategy, prices, technical_df=technical.assign(l=[[1]]))
+
+
 def test_values_of_an_axis(sample):
     """One value, a range, an array and a text are as a list of them."""
     ids = {
