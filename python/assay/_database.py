@@ -188,6 +188,7 @@ class ParquetDB:
         pandas.DataFrame
             Indexed by timestamp where there is one, in its order.
         """
+        symbols = None if symbols is None else chosen_symbols(symbols)
         files = self.files(table)
         if not files:
             if missing_ok:
@@ -298,6 +299,10 @@ class ParquetDB:
         self._upsert("backtest_metrics", frame)
 
     def _upsert(self, table: str, frame: pd.DataFrame) -> None:
+        if not isinstance(frame, pd.DataFrame):
+            if not hasattr(frame, "to_pandas"):
+                raise ArgumentTypeError(f"{table}: expected a data frame, not {type(frame).__name__}")
+            frame = to_pandas(frame)
         if len(frame) == 0:
             return
         if "run_id" not in frame.columns:

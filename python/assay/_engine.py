@@ -13,7 +13,7 @@ from . import _native
 from ._adapter import PRICE_COLUMNS, Beside, PythonDefinition, StoredBeside, chosen_method
 from ._beside import add_columns
 from ._database import PATH, database_folder
-from ._errors import AssayWarning, ConfigError, NotFoundError
+from ._errors import ArgumentTypeError, AssayWarning, ConfigError, NotFoundError
 from ._further import FurtherColumns
 from ._inputs import (
     SYMBOL_NAMES,
@@ -282,6 +282,12 @@ class BacktestEngine:
         """
         given = [as_strategy(s) for s in as_list(strategies)]
         folder = database_folder(db)
+        if benchmark is not None and not isinstance(benchmark, str):
+            raise ArgumentTypeError(
+                f"benchmark: over a database it is the name of one of its symbols, not a {type(benchmark).__name__}"
+            )
+        if threads < 0:
+            raise ConfigError(f"threads {threads}: 0 (every core) or more")
         texts = self._texts(start_date=start, end_date=end, benchmark=benchmark)
         wanted = None if symbols is None else chosen_symbols(symbols)
         sectors: dict[str, str] = {}

@@ -250,14 +250,14 @@ def sweep_arguments(
     market: list[str],
     param_grid: Mapping[str, Any],
     objective: str,
-    where: Sequence[str] | None,
+    where: str | Sequence[str] | None,
     sample: str | None,
     keep: str,
     sweep_id: str | None,
 ) -> tuple[list[str], str]:
     """The options of ``assay optimize``, and the sweep's id."""
     arguments = ["optimize", *market, *axes(param_grid), "--objective", objective, "--keep", keep]
-    for condition in where or []:
+    for condition in [where] if isinstance(where, str) else where or []:
         arguments += ["--where", condition]
     arguments += ["--sample", sample] if sample else []
     told = [*arguments, *filter(None, [strategy_state(market[0])])]
@@ -281,7 +281,7 @@ def walk_arguments(
     purge: str | int,
     embargo: str | int,
     run_id: str | None,
-    where: Sequence[str] | None = None,
+    where: str | Sequence[str] | None = None,
     sample: str | None = None,
     positions: str = "flatten",
 ) -> list[str]:
@@ -295,7 +295,7 @@ def walk_arguments(
         "--positions",
         positions,
     ]
-    for condition in where or []:
+    for condition in [where] if isinstance(where, str) else where or []:
         arguments += ["--where", condition]
     arguments += ["--sample", sample] if sample else []
     arguments += [
@@ -379,7 +379,7 @@ def optimize(
     end: Any = None,
     *,
     objective: str = "sharpe_ratio",
-    where: Sequence[str] | None = None,
+    where: str | Sequence[str] | None = None,
     sample: str | None = None,
     keep: str = "best:10",
     sweep_id: str | None = None,
@@ -405,12 +405,12 @@ def optimize(
         First and last day.
     objective : str
         A metric of docs/metrics.md; ``"min:METRIC"`` seeks the smallest.
-    where : sequence of str, optional
+    where : str or sequence of str, optional
         Conditions such as ``"total_trades>=50"``.
     sample : str, optional
         ``"random:2000:1"`` or ``"sobol:2000"``; without it the whole grid.
     keep : str
-        Points that are stored with trades and days: ``"best:N"``, ``"all"``, ``"none"``.
+        Points that are stored with trades and days: ``"best:N"`` or ``"none"``.
     sweep_id : str, optional
         The name to store it under. The same call goes on where an earlier one was stopped (Ctrl-C).
     holdings_df : pandas.DataFrame, optional
@@ -455,7 +455,7 @@ def walk_forward(
     embargo: str | int = 0,
     positions: str = "flatten",
     objective: str = "sharpe_ratio",
-    where: Sequence[str] | None = None,
+    where: str | Sequence[str] | None = None,
     sample: str | None = None,
     run_id: str | None = None,
     holdings_df: pd.DataFrame | None = None,

@@ -308,8 +308,17 @@ def test_frames_as_they_come(prices):
         BacktestEngine().run(strategy, prices, technical_df=technical.assign(l=[[1]]))
 
 
+def test_a_text_is_one_symbol(sample):
+    name = ParquetDB(sample).read_prices()["symbol"].iloc[0]
+    one = ParquetDB(sample).read_prices(name)
+    assert len(one) > 300 and one.equals(ParquetDB(sample).read_prices([name]))
+    assert assay.run("momentum", sample, symbols=name).symbols == (name,)
+
+
 def test_values_of_an_axis(sample):
-    """One value, a range, an array and a text are as a list of them."""
+    """One value, a range, an array and a text are as a list of them; one condition is a list of one."""
+    met = assay.optimize("momentum", {"lookback": [7]}, sample, keep="none", where="total_trades>=1")
+    assert met.best == {"lookback": 7}
     ids = {
         assay.optimize("momentum", {"lookback": v}, sample, keep="none").sweep_id
         for v in ([7], 7, range(7, 8), np.array([7]), "7")
