@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._errors import ArgumentError
+from ._errors import ArgumentError, ArgumentTypeError
 from ._frames import METRIC_UNITS
 from ._result import BacktestResult
 
@@ -47,6 +47,10 @@ class BacktestAnalyzer:
     """
 
     def __init__(self, results: Mapping[str, Any]) -> None:
+        if not hasattr(results, "__getitem__"):
+            raise ArgumentTypeError(
+                f"expected what BacktestEngine.run returned, not {type(results).__name__}"
+            )
         for key in ("equity_curve", "trades", "portfolio_history", "metrics"):
             if key not in results:
                 raise ArgumentError(f"results lack '{key}': give what BacktestEngine.run returned")

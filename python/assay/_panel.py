@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import _native
-from ._errors import AssayWarning, ConfigError, DataError, NotFoundError
+from ._errors import ArgumentTypeError, AssayWarning, ConfigError, DataError, NotFoundError
 from ._further import FurtherColumns
 from ._inputs import (
     DAY_US,
@@ -175,6 +175,11 @@ class Panel:
     def fingerprint(self) -> str:
         """32 hex digits that any change of the data changes."""
         return self.native.fingerprint
+
+    def __reduce__(self) -> Any:
+        raise ArgumentTypeError(
+            "a Panel cannot be pickled: its memory is the process's; build one in each process"
+        )
 
     def __repr__(self) -> str:
         return f"Panel({len(self.symbols)} symbols, {self.native.n_bars} bars)"

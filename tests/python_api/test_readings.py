@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import warnings
 from datetime import date
 
@@ -266,6 +267,21 @@ def test_options_of_a_panel_are_those_of_its_runs(sample_prices):
             lambda p, db: assay.optimize("momentum", {"lookback": {5, 6}}, db),
             assay.ConfigError,
             "a set has no order",
+        ),
+        (lambda p, db: BacktestAnalyzer(p), assay.ArgumentError, "results lack 'equity_curve'"),
+        (lambda p, db: BacktestAnalyzer(None), assay.ArgumentTypeError, "not NoneType"),
+        (lambda p, db: pickle.dumps(Panel(p)), assay.ArgumentTypeError, "build one in each process"),
+        (
+            lambda p, db: assay.run("momentum", db, benchmark=pd.Series([1.0])),
+            assay.ArgumentTypeError,
+            "the name of one of its symbols, not a Series",
+        ),
+        (lambda p, db: assay.run("momentum", db, threads=-1), assay.ConfigError, "threads -1"),
+        (lambda p, db: ParquetDB(db).read_prices([]), assay.ConfigError, "symbols is an empty list"),
+        (
+            lambda p, db: ParquetDB(db).upsert_backtest_runs([1]),
+            assay.ArgumentTypeError,
+            "backtest_runs: expected a data frame, not list",
         ),
     ],
 )
