@@ -17,7 +17,7 @@ import pandas as pd
 
 from ._engine import date_text, setting_text, some
 from ._errors import ArgumentError, AssayError, ConfigError
-from ._inputs import chosen_symbols
+from ._inputs import chosen_symbols, sectors_of, symbols_of
 from ._process import call
 from ._strategies import NativeStrategy, text_of
 
@@ -205,7 +205,9 @@ def holdings_file(holdings_df: pd.DataFrame | None, db: str) -> str | None:
     """Where shards on other machines can read it: beside the database's tables, named by its content."""
     if holdings_df is None:
         return None
-    text = holdings_df[["sym", "sector"] if "sector" in holdings_df else ["sym"]].to_csv(index=False)
+    sectors, names = sectors_of(holdings_df), symbols_of(holdings_df)
+    columns = {"sym": names, "sector": [sectors.get(name, "") for name in names]}
+    text = pd.DataFrame(columns if sectors else {"sym": names}).to_csv(index=False)
     path = Path(db) / "_holdings" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)

@@ -106,12 +106,54 @@ def test_one_strategy_with_several_parameters(market):
             lambda db: parameter_optimization_flow("momentum", {"lookback": [5]}, [], db=db),
             "symbols is an empty list",
         ),
+        (
+            lambda db: backtest_multiple_strategies_flow(["momentum", "momentum"], SYMBOLS, db=db),
+            "'momentum' stands there twice",
+        ),
         (lambda db: backtest_single_strategy_flow("momentum", SYMBOLS, "soon", db=db), "soon"),
     ],
 )
 def test_what_means_nothing_is_refused(market, call, words):
     with pytest.raises(assay.ConfigError, match=words):
         call(str(market))
+
+
+def test_reports_that_cannot_be_written_are_known_before_anything_runs(tmp_path):
+    db = make_database(tmp_path / "db", n_days=40)
+    (tmp_path / "file").write_text("")
+    for flow in (
+        lambda to: backtest_single_strategy_flow("momentum", SYMBOLS, db=str(db), reports=to),
+        lambda to: parameter_optimization_flow(
+            "momentum", {"lookback": [5]}, SYMBOLS, db=str(db), reports=to
+        ),
+        lambda to: walk_forward_validation_flow(
+            "momentum", {"lookback": [5]}, SYMBOLS, db=str(db), reports=to
+        ),
+    ):
+        with pytest.raises(assay.StorageError, match="reports: the folder .* cannot be made"):
+            flow(str(tmp_path / "file" / "below"))
+    assert not (db / "backtest_runs").exists()
+
+
+def test_holdings_as_other_tables_have_them(market):
+    """symbol or ticker as well as sym, with and without sectors."""
+    sectors = list(SECTORS.values())
+    expected = backtest_single_strategy_flow(
+        "sector_rotation",
+        SYMBOLS,
+        db=str(market),
+        holdings_df=pd.DataFrame({"sym": SYMBOLS, "sector": sectors}),
+        **PERIOD,
+    )
+    other = pd.DataFrame({"Symbol": SYMBOLS, "Sector": sectors})
+    again = backtest_single_strategy_flow(
+        "sector_rotation", SYMBOLS, db=str(market), holdings_df=other, **PERIOD
+    )
+    assert again["run_id"] == expected["run_id"]
+    best, _ = parameter_optimization_flow(
+        "sector_rotation", {"lookback": [20]}, db=str(market), holdings_df=other, shards=3, **PERIOD
+    )  # more shards than points
+    assert best == {"lookback": 20}
 
 
 def test_periods_may_be_dates(market):

@@ -13,7 +13,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from assay._engine import date_text
-from assay._errors import ConfigError
+from assay._errors import ConfigError, StorageError
 from assay._inputs import chosen_symbols
 from assay._research import database, market_arguments, strategy_name, sweep_arguments, walk_arguments
 from assay.flows._command import programs_of_flow, result_of
@@ -68,9 +68,16 @@ def _summarise(key: str, results: dict[str, dict[str, Any]], tearsheets: dict[st
         )
 
 
+def _make_folder(path: str) -> None:
+    """Before anything runs: tearsheets that cannot be written are better known early."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"reports: the folder {path} cannot be made: {error.strerror}") from error
+
+
 def _report(name: str, db: str, folder: str, text: str, key: str) -> None:
     """Writes the tearsheet of a sweep or walk-forward, and an artifact that leads there."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
     with programs_of_flow():
         path = result_of(report_task.submit([name], db=db, out=str(Path(folder) / f"{name}.html")))
     create_link_artifact(Path(path).as_uri(), link_text=text, key=key)
@@ -106,6 +113,8 @@ def _run_all(
         symbols = chosen_symbols(symbols)
     if not wanted:
         raise ConfigError("there is no strategy: give the names of some")
+    if reports is not None:
+        _make_folder(reports)
     require_sectors(folder, [strategy for strategy, _ in wanted.values()], symbols, holdings_df)
     data: dict[str, Any] = {
         "db": folder,
@@ -124,7 +133,6 @@ def _run_all(
             results[name] = result_of(anew.submit(*wanted[name], **data))
     tearsheets: dict[str, str] = {}
     if reports is not None:
-        Path(reports).mkdir(parents=True, exist_ok=True)
         with programs_of_flow():
             written = {
                 name: report_task.submit(
@@ -270,6 +278,11 @@ def backtest_multiple_strategies_flow(
             for name, what in strategies.items()
         }
     else:
+        twice = [name for name in strategies if strategies.count(name) > 1]
+        if twice:
+            raise ConfigError(
+                f'strategies: \'{twice[0]}\' stands there twice; {{"name": {{"strategy": ...}}}} tells them apart'
+            )
         wanted = {name: (strategy_name(name), {}) for name in strategies}
     return _run_all("several", wanted, symbols, start_date, end_date, db, holdings_df, settings, reports)
 
@@ -335,6 +348,8 @@ def parameter_optimization_flow(
     folder = database(db)
     require_sectors(folder, [strategy], symbols, holdings_df)
     market = market_arguments(strategy, folder, symbols, start_date, end_date, holdings_df, settings)
+    if reports is not None:
+        _make_folder(reports)
     arguments, name = sweep_arguments(market, param_grid, objective, where, sample, keep, sweep_id)
     with programs_of_flow():
         running = [
@@ -410,6 +425,8 @@ def walk_forward_validation_flow(
     """
     folder = database(db)
     require_sectors(folder, [strategy], symbols, holdings_df)
+    if reports is not None:
+        _make_folder(reports)
     market = market_arguments(strategy, folder, symbols, start_date, end_date, holdings_df, settings)
     arguments = walk_arguments(
         market,

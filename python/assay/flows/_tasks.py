@@ -22,6 +22,7 @@ from .._errors import (
     NotFoundError,
     StrategyError,
 )
+from .._inputs import sectors_of as sectors_of_table
 from .._process import program
 from .._research import Sweep, WalkForward, database, read_folds, read_sweep, strategy_name, strategy_state
 from .._strategies import strategy as make_strategy
@@ -37,6 +38,7 @@ _INPUTS = (
     "universe",
     "symbol_changes",
 )
+_NO_POINTS = "so this shard has none"  # more shards than points: nothing to do, and no mistake
 #: Trying again helps where a disk or a network failed, not where a setting is wrong.
 _LASTING = (
     ArgumentError,
@@ -136,9 +138,10 @@ def sectors_of(
         Sector by symbol: of `holdings_df`, else of the database's ``holdings.csv``, else of its table fundamental_analysis (the
         newest row of each symbol). Empty where nobody knows one.
     """
-    if holdings_df is not None and "sector" in holdings_df:
-        frame = holdings_df[["sym", "sector"]]
-    elif (Path(db) / "holdings.csv").is_file():
+    if holdings_df is not None and sectors_of_table(holdings_df):
+        found = sectors_of_table(holdings_df)
+        return {s: found[s] for s in symbols if s in found} if symbols is not None else found
+    if (Path(db) / "holdings.csv").is_file():
         frame = pd.read_csv(Path(db) / "holdings.csv")[["sym", "sector"]]
     elif any((Path(db) / "fundamental_analysis").rglob("*.parquet")):
         rows = ParquetDB(db).read_table("fundamental_analysis")
@@ -342,7 +345,8 @@ def run_shard_task(arguments: list[str], *, shard: int, n_shards: int, threads: 
     arguments : list of str
         Of `assay optimize`, with ``--sweep-id``.
     shard, n_shards : int
-        From 1. Which points a shard has depends on nothing else; what an earlier try of it finished is kept.
+        From 1. Which points a shard has depends on nothing else; what an earlier try of it finished is kept. Of few points the last
+        shards may have none.
     threads : int
         0: every core.
 
@@ -352,7 +356,11 @@ def run_shard_task(arguments: list[str], *, shard: int, n_shards: int, threads: 
         The sweep's id.
     """
     part = ["--shard", f"{shard}/{n_shards}"] if n_shards > 1 else []
-    call([*arguments, *part, "--threads", str(threads), "--format", "json"], get_run_logger())
+    try:
+        call([*arguments, *part, "--threads", str(threads), "--format", "json"], get_run_logger())
+    except ConfigError as error:
+        if _NO_POINTS not in str(error):
+            raise
     return arguments[arguments.index("--sweep-id") + 1]
 
 
