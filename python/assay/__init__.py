@@ -5,7 +5,7 @@
 
 from . import interchange
 from ._analyzer import BacktestAnalyzer
-from ._database import BacktestDataLoader, ParquetDB
+from ._database import ParquetDB
 from ._engine import BacktestEngine, run
 from ._errors import (
     ArgumentError,
@@ -21,6 +21,7 @@ from ._errors import (
     StorageError,
     StrategyError,
 )
+from ._loader import BacktestDataLoader
 from ._native import version as __version__
 from ._panel import Panel
 from ._process import program

@@ -87,6 +87,18 @@ def make_prices(n_days=120, symbols=("AAPL", "GOOGL", "MSFT"), seed=7, step=0.02
     return pd.concat(parts).sort_index(kind="stable")
 
 
+class Given(assay.BaseStrategy):
+    """Gives the same signals at every bar."""
+
+    def __init__(self, *signals):
+        super().__init__()
+        self.given = signals
+
+    def generate_signals(self, prices_df, technical_df, holdings_df, date):
+        self.technical, self.holdings = technical_df, holdings_df
+        return list(self.given)
+
+
 @pytest.fixture(scope="session")
 def prices():
     """A small market."""

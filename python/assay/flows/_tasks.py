@@ -11,7 +11,7 @@ import pandas as pd
 from prefect import get_run_logger, task
 
 from .. import __version__
-from .._database import BacktestDataLoader, ParquetDB
+from .._database import ParquetDB
 from .._engine import run
 from .._errors import (
     ArgumentError,
@@ -23,6 +23,7 @@ from .._errors import (
     StrategyError,
 )
 from .._inputs import sectors_of as sectors_of_table
+from .._loader import BacktestDataLoader
 from .._process import program
 from .._research import Sweep, WalkForward, database, read_folds, read_sweep, strategy_name, strategy_state
 from .._strategies import strategy as make_strategy
