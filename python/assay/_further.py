@@ -88,11 +88,10 @@ class SeenColumns:
             self._seen = larger
         if n > self._n:
             times, new = times_ns[self._n : n] // 1000, codes[self._n : n]
-            is_one = times[0] == times[-1]  # a bar more, as nearly always
-            values = self._source.at(int(times[0]), self._numbers[new]) if is_one else self._of(times, new)
+            if times[0] == times[-1]:  # a bar more, as nearly always
+                values = self._source.at(int(times[0]), self._numbers[new])
+            else:
+                values = self._source.of(times, self._symbols, new)
             self._seen[:, self._n : n] = values
         self._n = n
         return dict(zip(self._source.names, np.asarray(_native.window(self._seen, n))))
-
-    def _of(self, times_us: Any, codes: Any) -> Any:
-        return self._source.of(times_us, self._symbols, codes)
